@@ -1,0 +1,68 @@
+/**
+ * `journal.ndjson`: every act and observation of a run, one JSON object a line, append-only, in the order of `seq`.
+ * `t` is milliseconds since the run's origin on the monotonic clock; `wall` is the same instant as ISO 8601 UTC.
+ */
+import { z } from 'zod';
+
+const stamp = { seq: z.number().int(), t: z.number(), wall: z.string() };
+const entry = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
+  z.strictObject({ ...stamp, type: z.literal(type), ...shape });
+
+export const JournalEntry = z.discriminatedUnion('type', [
+  entry('run.started', {}),
+  /** `completed`: the whole timeline ran. `interrupted`: Ctrl-C. `aborted`: an abort condition held. `crashed`: the harness failed. */
+  entry('run.ended', {
+    outcome: z.enum(['completed', 'interrupted', 'aborted', 'crashed']),
+    reason: z.string().optional(),
+    blame: z.enum(['platform', 'evidence', 'harness']).optional(),
+  }),
+  entry('target.up', { seconds: z.number(), components: z.record(z.string(), z.string()) }),
+  entry('target.down', { seconds: z.number() }),
+  entry('phase.started', { phase: z.string() }),
+  entry('phase.ended', { phase: z.string() }),
+  /** The undo is durable on disk; written before `fault.injecting`. */
+  entry('fault.undo-recorded', { fault: z.string(), undo: z.string() }),
+  entry('fault.injecting', { fault: z.string() }),
+  entry('fault.injected', { fault: z.string(), detail: z.string().optional() }),
+  /** A probe that does not trust the injector saw the effect for the first time. */
+  entry('fault.effect-seen', { fault: z.string(), probe: z.string(), detail: z.string() }),
+  entry('fault.effect-not-seen', { fault: z.string(), probe: z.string(), detail: z.string() }),
+  entry('fault.reverting', { fault: z.string() }),
+  entry('fault.reverted', { fault: z.string() }),
+  entry('fault.effect-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),
+  entry('fault.effect-not-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),
+  entry('fault.audit', { fault: z.string(), clean: z.boolean(), leaks: z.array(z.string()) }),
+  entry('fault.error', { fault: z.string(), step: z.string(), message: z.string() }),
+  entry('load.started', { stream: z.string() }),
+  entry('load.ended', { stream: z.string(), exitCode: z.number().nullable(), detail: z.string().optional() }),
+  /** CPU share of the load generator over the last interval: 1 = one core. */
+  entry('generator.sample', { cpu: z.number() }),
+  /** CPU share of the harness's own processes over the last interval: 1 = one core. */
+  entry('harness.sample', { cpu: z.number(), rssBytes: z.number() }),
+  entry('component.started', { component: z.string(), pid: z.number() }),
+  entry('component.exited', {
+    component: z.string(),
+    pid: z.number(),
+    code: z.number().nullable(),
+    signal: z.string().nullable(),
+    expected: z.boolean(),
+  }),
+  /** The platform's readiness as the harness sees it from outside, on change only. */
+  entry('component.ready', { component: z.string(), ready: z.boolean() }),
+  entry('drain.started', { outstanding: z.number() }),
+  entry('drain.ended', { outstanding: z.number(), timedOut: z.boolean() }),
+  entry('abort', {
+    condition: z.string(),
+    message: z.string(),
+    blame: z.enum(['platform', 'evidence', 'harness']),
+  }),
+  /** Evidence that should be in the bundle and is not: `what` is the file or query. */
+  entry('evidence.missing', { what: z.string(), reason: z.string() }),
+  entry('audit', { clean: z.boolean(), leaks: z.array(z.string()) }),
+]);
+export type JournalEntry = z.infer<typeof JournalEntry>;
+export type JournalType = JournalEntry['type'];
+
+type WithoutStamp<T> = T extends unknown ? Omit<T, 'seq' | 't' | 'wall'> : never;
+/** An entry before the journal stamps it. */
+export type JournalFact = WithoutStamp<JournalEntry>;

@@ -1,0 +1,195 @@
+/**
+ * `plan.json`: everything that a run meant to do, resolved: times are milliseconds from the run's origin, already
+ * divided by the time scale. The judge reads the scenario's promises from here and from nowhere else.
+ */
+import { z } from 'zod';
+
+export const BUNDLE_VERSION = 1;
+
+export const Phase = z.strictObject({ name: z.string(), startMs: z.number(), endMs: z.number() });
+
+/** An open-model stretch of one stream: `rate` requests a second from startMs to endMs; request i is intended at startMs + i/rate. */
+export const Segment = z.strictObject({
+  phase: z.string(),
+  startMs: z.number(),
+  endMs: z.number(),
+  rate: z.number().nonnegative(),
+  count: z.number().int(),
+});
+
+export const Stream = z.strictObject({
+  name: z.string(),
+  /** Exported function of `scenarios/k6/main.ts` that sends one request. */
+  script: z.string(),
+  segments: z.array(Segment),
+  timeoutMs: z.number(),
+  maxVUs: z.number().int(),
+  /** The stream's events are owed processing after a 2xx, so they are in the ledger. */
+  ledger: z.boolean(),
+  params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+export const PlannedFault = z.strictObject({
+  name: z.string(),
+  kind: z.string(),
+  params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  injectMs: z.number(),
+  revertMs: z.number(),
+  /** The effect must be proven within this time of the injection, and gone within it after the revert; ms, not scaled. */
+  effectWithinMs: z.number(),
+  /** One sentence: what undoes it. */
+  undo: z.string(),
+  probe: z.string(),
+});
+
+/** Rows of a table that count: an SQL condition over the columns of `requests`, `ledger` or `scaling` (evidence/tables.ts, slo/judge). */
+export const Rows = z.strictObject({ table: z.enum(['requests', 'ledger', 'scaling']), where: z.string() });
+
+export const Indicator = z.discriminatedUnion('type', [
+  /** good ÷ total, both counted from the client's evidence. */
+  z.strictObject({ type: z.literal('ratio'), good: z.string(), total: Rows }),
+  /** A statistic of an SQL expression over rows, e.g. p95 of `latency_s`. */
+  z.strictObject({
+    type: z.literal('quantile'),
+    statistic: z.enum(['p50', 'p90', 'p95', 'p99', 'max', 'mean', 'min']),
+    value: z.string(),
+    rows: Rows,
+    unit: z.string(),
+  }),
+  /** A statistic over samples of a named query in series.parquet. */
+  z.strictObject({
+    type: z.literal('series'),
+    statistic: z.enum(['max', 'mean', 'min', 'last', 'p95']),
+    query: z.string(),
+    kind: z.enum(['raw', 'range', 'phase', 'observed']),
+    unit: z.string(),
+  }),
+]);
+
+export const Objective = z.strictObject({
+  name: z.string(),
+  title: z.string(),
+  /** Document that sets it, e.g. `SRE guide, Golden Signals`. */
+  source: z.string(),
+  indicator: Indicator,
+  op: z.enum(['lt', 'lte', 'gt', 'gte']),
+  /** Compared with the indicator. For a ratio this is the objective's target, 0..1. */
+  target: z.number(),
+  /** target is governed by timers that the time scale divides (idle windows): compared after division. Already divided here. */
+  timeScaled: z.boolean(),
+  /** Phases in which it must hold, each judged by itself; `run` is all of them together. */
+  phases: z.array(z.string()),
+  /** Fewer rows than this give `unknown`. */
+  minSamples: z.number().int(),
+  /** True: judged and shown, and can not make the verdict fail. */
+  informational: z.boolean().default(false),
+});
+
+export const AlertContract = z.strictObject({
+  alert: z.string(),
+  /** Labels that the delivered alert must carry. */
+  labels: z.record(z.string(), z.string()),
+  expect: z.enum(['must-fire', 'may-fire', 'must-not-fire']),
+  /** Fault whose effect starts the clock; for must-fire. */
+  fault: z.string().optional(),
+  /** Must be firing, and delivered, within this many ms of the effect (scaled) plus the plan's slackMs. */
+  withinMs: z.number().optional(),
+  /** Must be inactive, and its resolution delivered, within this many ms of the effect's end (scaled) plus slackMs. */
+  clearsWithinMs: z.number().optional(),
+});
+
+export const RecoveryContract = z.strictObject({
+  name: z.string(),
+  fault: z.string(),
+  /** Good rows ÷ all rows of a window must reach `target` for the window to be good. */
+  total: Rows,
+  good: z.string(),
+  target: z.number(),
+  windowMs: z.number(),
+  /** Good windows in a row that count as recovered. */
+  windows: z.number().int(),
+  /** Recovery time objective, ms from the fault's revert (scaled) plus slackMs. */
+  rtoMs: z.number(),
+});
+
+/** A rule as Prometheus evaluated it in this run: durations already scaled. */
+export const PlannedRule = z.strictObject({
+  alert: z.string(),
+  expr: z.string(),
+  forMs: z.number(),
+  rangeMs: z.number(),
+  labels: z.record(z.string(), z.string()),
+  annotations: z.record(z.string(), z.string()),
+  file: z.string(),
+});
+
+export const Plan = z.strictObject({
+  version: z.literal(BUNDLE_VERSION),
+  run: z.strictObject({
+    id: z.string(),
+    seed: z.number().int(),
+    timeScale: z.number(),
+    startedAt: z.string(),
+    defects: z.array(z.string()),
+  }),
+  scenario: z.strictObject({
+    name: z.string(),
+    title: z.string(),
+    claim: z.string(),
+    file: z.string(),
+    sha256: z.string(),
+    text: z.string(),
+  }),
+  target: z.strictObject({ name: z.string(), detail: z.record(z.string(), z.string()) }),
+  profile: z.strictObject({ name: z.string(), sha256: z.string() }),
+  /** Tool name -> version; includes faultline itself (git revision) and node. */
+  versions: z.record(z.string(), z.string()),
+  host: z.record(z.string(), z.union([z.string(), z.number()])),
+  /** Allowance for what the time scale can not compress (process start, notification, scrape phase), ms. */
+  slackMs: z.number(),
+  scrapeMs: z.number(),
+  evaluationMs: z.number(),
+  phases: z.array(Phase),
+  streams: z.array(Stream),
+  faults: z.array(PlannedFault),
+  objectives: z.array(Objective),
+  alerts: z.array(AlertContract),
+  rules: z.array(PlannedRule),
+  recovery: z.array(RecoveryContract),
+  ledger: z.strictObject({
+    drainMs: z.number(),
+    maxLost: z.number(),
+    maxDuplicated: z.number(),
+    maxUnexpected: z.number(),
+  }),
+  load: z.strictObject({
+    /** Share of intended requests that may stay unsent before the generator is not to be trusted. */
+    maxUnsentShare: z.number(),
+    /** p99 of sent - intended above this makes the load untrusted, ms. */
+    maxLatenessMs: z.number(),
+    /** Generator CPU above this (1 = one core; whole machine counted by `cores`) makes the load untrusted. */
+    maxCpuShare: z.number(),
+  }),
+  /** Compared totals: what clients saw against what the platform counted. `client` is SQL giving one number over the views. */
+  honesty: z.array(
+    z.strictObject({
+      name: z.string(),
+      client: z.string(),
+      counter: z.string(),
+      tolerance: z.number(),
+      toleranceAbs: z.number(),
+    }),
+  ),
+  /** Profile's core-metric queries by stream: series.parquet has them as `core.<stream>.<metric>`. */
+  core: z.record(z.string(), z.record(z.string(), z.string())),
+});
+export type Plan = z.infer<typeof Plan>;
+export type Phase = z.infer<typeof Phase>;
+export type Segment = z.infer<typeof Segment>;
+export type Stream = z.infer<typeof Stream>;
+export type PlannedFault = z.infer<typeof PlannedFault>;
+export type Indicator = z.infer<typeof Indicator>;
+export type Objective = z.infer<typeof Objective>;
+export type AlertContract = z.infer<typeof AlertContract>;
+export type RecoveryContract = z.infer<typeof RecoveryContract>;
+export type PlannedRule = z.infer<typeof PlannedRule>;
