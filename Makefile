@@ -1,0 +1,34 @@
+# The whole set-up is in two commands: `make demo` and `make test`. Neither needs anything installed beyond Node >= 18
+# with npm, Go >= 1.24 and, where packages are missing, root.
+SHELL := /bin/sh
+NODE := node_modules/.bin/node
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test bench lint
+
+help:
+	@echo 'make setup   install what is missing to run scenarios (quiet when nothing is)'
+	@echo 'make demo    set up, run the scenarios on this machine, show the verdicts and the report'
+	@echo '             DEFECT=ack-before-build   switch on a defect of the platform: the run fails'
+	@echo '             SCENARIO=steady-control   only this one (several with spaces)'
+	@echo 'make test    set up, then types, lint, borders and all tests'
+	@echo 'make lint    types, lint and borders only'
+	@echo 'make bench   set up, then the benchmarks'
+
+setup:
+	@scripts/setup.sh run
+
+setup-test:
+	@scripts/setup.sh test
+
+demo: setup
+	@DEFECT='$(DEFECT)' SCENARIO='$(SCENARIO)' $(NODE) scripts/demo.ts
+
+test: setup-test
+	@$(NODE) scripts/test.ts
+
+lint:
+	@scripts/setup.sh packages
+	@$(NODE) scripts/test.ts --checks-only
+
+bench: setup
+	@$(NODE) scripts/bench.ts

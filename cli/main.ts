@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { doctorCommand } from './doctor.ts';
+import { reportError, UsageError } from './exit.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const args = hideBin(process.argv);
+
+// `faultline ... | head` closes our output early: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+  throw error;
+});
+
+try {
+  await yargs(args)
+    .scriptName('faultline')
+    .usage(
+      '$0 <command>\n\nBreaks a Knative Lambda platform on purpose, and says with evidence whether it held.',
+    )
+    .command(doctorCommand)
+    .option('debug', { type: 'boolean', default: false, describe: 'Show stacks of unexpected errors' })
+    .demandCommand(1, 'Which command?')
+    .recommendCommands()
+    .strict()
+    .version(version)
+    .alias('h', 'help')
+    .epilogue('Exit codes: 0 pass, 1 fail, 2 unknown, 3 error, 64 refused, 130 interrupted.')
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw error ?? new UsageError(message ?? 'wrong usage');
+    })
+    .parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error, { debug: args.includes('--debug') });
+}

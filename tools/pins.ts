@@ -1,0 +1,186 @@
+/**
+ * The one table of external tools that Faultline uses and that are not npm packages: what each is called, how to ask
+ * its version, the least version that will do, and the ways to install it, in the order in which they are tried.
+ *
+ * The ways today are the system's package manager (Debian packages) and the Go module proxy. A published release would
+ * be the third; none is listed, since a release goes into this table only together with a checksum that somebody has
+ * verified.
+ */
+
+export const TOOL_NAMES = [
+  'k6',
+  'versitygw',
+  'rabbitmq-server',
+  'prometheus',
+  'promtool',
+  'alertmanager',
+  'amtool',
+  'registry',
+  'nft',
+  'chromium',
+] as const;
+export type ToolName = (typeof TOOL_NAMES)[number];
+
+/** One way to ask a tool for its version; the ways are tried in order until one answers. */
+export type VersionQuery =
+  /** Run a command; `{path}` in an argument stands for the tool's path. The first group of `pattern` is the version. */
+  | {
+      /** Another command than the tool itself: `sibling` stands in the tool's directory, `path` is looked up on PATH. */
+      command?: { name: string; from: 'sibling' | 'path' };
+      args: string[];
+      pattern: RegExp;
+    }
+  /** Read it off the tool's path, links followed, which costs nothing where asking takes seconds. */
+  | { realPath: RegExp };
+
+export interface ToolPin {
+  /** What Faultline uses it for. */
+  use: string;
+  /** `run`: every scenario; `test`: only the project's own tests; `optional`: nothing fails without it. */
+  need: 'run' | 'test' | 'optional';
+  /** Its names on PATH; the first that satisfies is taken. */
+  commands: string[];
+  /** Directories off PATH where packages put it. */
+  directories?: string[];
+  version: VersionQuery[];
+  /** The least version that will do, digits and dots. */
+  minimum: string;
+  /** Debian package that has it. */
+  apt?: string;
+  go?: GoPin;
+}
+
+/** A command that `go install` builds from the Go module proxy. */
+export interface GoPin {
+  /** Import path of the command. */
+  package: string;
+  /** Name of the binary that `go install` leaves. */
+  binary: string;
+  /** Version to build, without the `v`. */
+  version: string;
+  ldflags?: string;
+}
+
+/** The Go that the builds need. An older one than a module asks for fetches its own newer toolchain from the proxy. */
+export const GO_MINIMUM = '1.24';
+
+const PROMETHEUS_STYLE = /version (\d+(?:\.\d+)+)/;
+
+export const PINS: Record<ToolName, ToolPin> = {
+  k6: {
+    use: 'generates the load',
+    need: 'run',
+    commands: ['k6'],
+    version: [{ args: ['version'], pattern: /k6(?:\.exe)? v(\d+(?:\.\d+)+)/ }],
+    minimum: '1.8.1',
+    go: { package: 'go.k6.io/k6', binary: 'k6', version: '1.8.1' },
+  },
+  versitygw: {
+    use: 'the S3 object store from which the builder fetches sources',
+    need: 'run',
+    commands: ['versitygw'],
+    version: [
+      { args: ['--version'], pattern: /Version\s*:\s*v?(\d+(?:\.\d+)+)/ },
+      // A plain `go install` leaves "Version : git": ask the build information of the binary instead.
+      {
+        command: { name: 'go', from: 'path' },
+        args: ['version', '-m', '{path}'],
+        pattern: /\bmod\s+github\.com\/versity\/versitygw\s+v(\d+(?:\.\d+)+)/,
+      },
+    ],
+    minimum: '1.8.0',
+    go: {
+      package: 'github.com/versity/versitygw/cmd/versitygw',
+      binary: 'versitygw',
+      version: '1.8.0',
+      ldflags: '-X main.Version=v1.8.0',
+    },
+  },
+  'rabbitmq-server': {
+    use: 'the broker of the platform under test',
+    need: 'run',
+    commands: ['rabbitmq-server'],
+    directories: ['/usr/lib/rabbitmq/bin', '/usr/sbin'],
+    version: [
+      { realPath: /\/rabbitmq_server-(\d+(?:\.\d+)+)\// },
+      {
+        command: { name: 'rabbitmqctl', from: 'sibling' },
+        args: ['version'],
+        pattern: /^(\d+(?:\.\d+)+)/m,
+      },
+    ],
+    minimum: '3.10',
+    apt: 'rabbitmq-server',
+  },
+  prometheus: {
+    use: 'scrapes the platform and evaluates the alert rules',
+    need: 'run',
+    commands: ['prometheus'],
+    version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
+    minimum: '2.42',
+    apt: 'prometheus',
+  },
+  promtool: {
+    use: 'checks the alert rules before a run, and tests them',
+    need: 'run',
+    commands: ['promtool'],
+    version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
+    minimum: '2.42',
+    apt: 'prometheus',
+  },
+  alertmanager: {
+    use: 'delivers the alerts',
+    need: 'run',
+    commands: ['alertmanager', 'prometheus-alertmanager'],
+    version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
+    minimum: '0.25',
+    apt: 'prometheus-alertmanager',
+  },
+  amtool: {
+    use: 'shows the state of Alertmanager by hand',
+    need: 'optional',
+    commands: ['amtool'],
+    version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
+    minimum: '0.25',
+    apt: 'prometheus-alertmanager',
+  },
+  registry: {
+    use: 'the OCI registry that takes the images',
+    need: 'run',
+    // The upstream name is so general that other programs have it: the version's pattern tells them apart.
+    commands: ['docker-registry', 'registry'],
+    version: [
+      {
+        args: ['--version'],
+        pattern: /github\.com\/(?:docker|distribution)\/distribution\S* v?(\d+(?:\.\d+)+)/,
+      },
+    ],
+    minimum: '2.8',
+    apt: 'docker-registry',
+  },
+  nft: {
+    use: 'drops packets for network partitions',
+    need: 'run',
+    commands: ['nft'],
+    directories: ['/usr/sbin', '/sbin'],
+    version: [{ args: ['--version'], pattern: /nftables v(\d+(?:\.\d+)+)/ }],
+    minimum: '1.0',
+    apt: 'nftables',
+  },
+  chromium: {
+    use: 'draws the report for the screenshot tests',
+    need: 'test',
+    commands: ['chromium', 'chromium-browser', 'google-chrome'],
+    version: [{ args: ['--version'], pattern: /(?:Chromium|Chrome) (\d+(?:\.\d+)+)/ }],
+    minimum: '110',
+    apt: 'chromium',
+  },
+};
+
+/** What must be there `for` a run, or for the project's own tests (which run scenarios as well). */
+export function neededTools(purpose: 'run' | 'test'): ToolName[] {
+  return TOOL_NAMES.filter((name) => {
+    const need = PINS[name].need;
+    return need === 'run' || (purpose === 'test' && need === 'test');
+  });
+}

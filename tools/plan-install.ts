@@ -1,0 +1,117 @@
+import { readdirSync } from 'node:fs';
+import { type Diagnostic, RefusedError } from '../base/errors.ts';
+import { exec } from './exec.ts';
+import { type Finding, findTools } from './find.ts';
+import { type Machine, which } from './machine.ts';
+import { GO_MINIMUM, type GoPin, PINS, type ToolName } from './pins.ts';
+import { compareVersions, upstreamVersion } from './versions.ts';
+
+/** What an installation would do; nothing to do when both lists are empty. */
+export interface InstallPlan {
+  /** Debian packages, for one call of apt-get. */
+  packages: string[];
+  /** The package lists have to be fetched first: a package of the plan is not in them. */
+  updateFirst: boolean;
+  builds: { name: ToolName; go: GoPin; goCommand: string }[];
+  /** What is missing, in the order of the table. */
+  missing: Finding[];
+}
+
+/** Where Go stands when it is not on PATH. */
+const GO_DIRECTORIES = ['/usr/local/go/bin', '/usr/lib/go/bin'];
+
+/**
+ * Decides how each missing tool is to be installed, before anything is done.
+ *
+ * @throws RefusedError when one of them cannot be installed as this user on this machine; says all problems at once,
+ * each with the command that solves it.
+ */
+export async function planInstall(names: readonly ToolName[], machine: Machine): Promise<InstallPlan> {
+  const findings = await findTools(names, machine);
+  const missing = findings.filter((finding) => finding.tool === undefined);
+  const plan: InstallPlan = { packages: [], updateFirst: false, builds: [], missing };
+  if (missing.length === 0) return plan;
+
+  const go = missing.some(({ name }) => PINS[name].go) ? await findGo(machine) : undefined;
+  const apt = which(machine, 'apt-get') !== undefined;
+  const problems: Diagnostic[] = [];
+  const withoutRoot: ToolName[] = [];
+
+  for (const finding of missing) {
+    const { name } = finding;
+    const pin = PINS[name];
+    const refuse = (message: string) =>
+      problems.push({ file: name, message: `${stateOf(finding)}; ${message}` });
+    let tooOld = '';
+    if (pin.apt !== undefined && apt) {
+      const candidate = await aptCandidate(pin.apt, machine);
+      if (candidate === undefined || compareVersions(candidate, pin.minimum) >= 0) {
+        if (machine.uid !== 0) {
+          withoutRoot.push(name);
+        } else {
+          if (!plan.packages.includes(pin.apt)) plan.packages.push(pin.apt);
+          plan.updateFirst ||= candidate === undefined;
+        }
+        continue;
+      }
+      tooOld = ` (the package ${pin.apt} is only ${candidate})`;
+    }
+    if (pin.go === undefined) refuse(`install ${name} >= ${pin.minimum} and put it on PATH${tooOld}`);
+    else if (go === undefined) refuse(`${GO_HINT}, or put ${name} >= ${pin.minimum} on PATH`);
+    else if (compareVersions(go.version, GO_MINIMUM) < 0)
+      refuse(`${go.path} is ${go.version}: ${GO_HINT}, or put ${name} >= ${pin.minimum} on PATH`);
+    else plan.builds.push({ name, go: pin.go, goCommand: go.path });
+  }
+
+  if (withoutRoot.length > 0) {
+    const packages = [...new Set(withoutRoot.map((name) => PINS[name].apt as string))].join(' ');
+    const states = missing
+      .filter(({ name }) => withoutRoot.includes(name))
+      .map((f) => `${f.name} ${stateOf(f)}`);
+    problems.unshift({
+      file: 'not root',
+      message: `${states.join(', ')}. Nothing was installed. Run this, then try again:\n    sudo apt-get update\n    sudo apt-get install -y --no-install-recommends ${packages}`,
+    });
+  }
+  if (problems.length > 0) throw new RefusedError(problems);
+  return plan;
+}
+
+const GO_HINT = `install Go ${GO_MINIMUM} or newer (https://go.dev/doc/install) and put it on PATH`;
+
+/** How a missing tool stands: `is missing`, or why the ones that were found will not do. */
+export function stateOf(finding: Finding): string {
+  const unfit = finding.unfit[0];
+  return unfit === undefined ? 'is missing' : `will not do (${unfit.path}: ${unfit.why})`;
+}
+
+export async function findGo(machine: Machine): Promise<{ path: string; version: string } | undefined> {
+  const path = which(
+    machine,
+    'go',
+    GO_DIRECTORIES.map((directory) => machine.root + directory),
+  );
+  if (path === undefined) return undefined;
+  const { code, output } = await exec(path, ['version'], { env: machine.env, timeoutMs: 20_000 });
+  const version = code === 0 ? /go version go(\d+(?:\.\d+)+)/.exec(output)?.[1] : undefined;
+  return version === undefined ? undefined : { path, version };
+}
+
+/** Upstream version that apt would install; undefined when the package lists do not have the package (yet). */
+async function aptCandidate(name: string, machine: Machine): Promise<string | undefined> {
+  const cache = which(machine, 'apt-cache');
+  if (cache === undefined || !hasPackageLists(machine)) return undefined;
+  const env = { ...machine.env, LC_ALL: 'C' };
+  const { code, output } = await exec(cache, ['policy', name], { env, timeoutMs: 30_000 });
+  const candidate = code === 0 ? /^\s*Candidate: (\S+)/m.exec(output)?.[1] : undefined;
+  return candidate === undefined ? undefined : upstreamVersion(candidate);
+}
+
+/** Whether `apt-get update` has ever run here: without the lists, apt knows only what is installed. */
+function hasPackageLists(machine: Machine): boolean {
+  try {
+    return readdirSync(`${machine.root}/var/lib/apt/lists`).some((entry) => /_Packages(\.\w+)?$/.test(entry));
+  } catch {
+    return false;
+  }
+}
