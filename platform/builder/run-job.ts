@@ -1,0 +1,58 @@
+/** The builder's side of a build job: starts the process, waits for its result, ends it on a signal or deadline. */
+import { fork } from 'node:child_process';
+import { compileCacheEnv } from '../common/compile-cache.ts';
+import type { JobMessage, JobResult, JobSpec } from './job.ts';
+
+const JOB = new URL('./job.ts', import.meta.url).pathname;
+const SECRETS = ['AMQP_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'];
+
+export type JobEnd = JobResult | { type: 'crashed'; message: string } | { type: 'stopped' } | { type: 'deadline' };
+
+/** Never rejects. `signal` kills the job (`stopped`), `deadlineMs` too (`deadline`). */
+export function runJob(
+  spec: JobSpec,
+  deadlineMs: number,
+  signal: AbortSignal,
+  onRetry: (retry: Extract<JobMessage, { type: 'retry' }>) => void,
+): Promise<JobEnd> {
+  if (signal.aborted) return Promise.resolve({ type: 'stopped' });
+  const env: NodeJS.ProcessEnv = { ...process.env, ...compileCacheEnv() };
+  for (const name of SECRETS) delete env[name];
+  return new Promise((resolve) => {
+    const child = fork(JOB, [], {
+      env,
+      execArgv: ['--experimental-vm-modules', '--no-warnings', '--v8-pool-size=1'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    let end: JobEnd | undefined;
+    const kill = (why: JobEnd) => {
+      end ??= why;
+      child.kill('SIGKILL');
+    };
+    const timer = setTimeout(() => kill({ type: 'deadline' }), deadlineMs);
+    const onAbort = () => kill({ type: 'stopped' });
+    signal.addEventListener('abort', onAbort, { once: true });
+    child.on('message', (message: JobMessage) => {
+      if (message.type === 'retry') onRetry(message);
+      else end ??= message;
+    });
+    const finish = (fallback: JobEnd) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(end ?? fallback);
+    };
+    child.on('error', (error) => finish({ type: 'crashed', message: error.message }));
+    // The result may still be in the channel when the process has ended: both must be over.
+    let open = 2;
+    let how = 'job ended';
+    const over = () => {
+      if (--open === 0) finish({ type: 'crashed', message: how });
+    };
+    child.on('exit', (code, by) => {
+      how = `job ended: ${by ?? `code ${code}`}`;
+      over();
+    });
+    child.on('disconnect', over);
+    if (child.connected) child.send(spec, () => {});
+  });
+}
