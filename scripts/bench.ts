@@ -1,0 +1,24 @@
+/** Runs the benchmarks, bench/*.bench.ts, one after the other: each is a program that exits non-zero when it misses its bound. */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const project = resolve(import.meta.dirname, '..');
+const wanted = process.argv.slice(2);
+const files = globSync('bench/*.bench.ts', { cwd: project })
+  .sort()
+  .filter((file) => wanted.length === 0 || wanted.some((name) => file.includes(name)));
+const results: string[] = [];
+for (const file of files) {
+  console.log(`── ${file}`);
+  const begin = performance.now();
+  const { status, signal } = spawnSync(process.execPath, [file], { cwd: project, stdio: 'inherit' });
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  if (status !== 0) process.exitCode = 1;
+  results.push(`${status === 0 ? 'ok    ' : 'FAILED'} ${file} (${seconds} s)${signal ? `: ${signal}` : ''}`);
+}
+if (files.length === 0) {
+  results.push('FAILED there is no such benchmark in bench/');
+  process.exitCode = 1;
+}
+console.log(`\n${results.join('\n')}`);

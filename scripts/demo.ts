@@ -1,0 +1,51 @@
+/**
+ * What `make demo` runs after the set-up: the scenarios on target `local`, sixty times as fast as in earnest.
+ * DEFECT=NAME switches a defect of the platform on; SCENARIO=NAME... picks scenarios. Ends with the run's exit code.
+ */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+
+const project = resolve(import.meta.dirname, '..');
+const { DEFECT = '', SCENARIO = '' } = process.env;
+
+function scenarios(): string[] {
+  const files = globSync('scenarios/*.yaml', { cwd: project }).sort();
+  const wanted = SCENARIO.split(/[\s,]+/).filter((name) => name !== '');
+  if (wanted.length === 0) return files;
+  const names = files.map((file) => basename(file, '.yaml'));
+  const unknown = wanted.filter((name) => !names.includes(name));
+  if (unknown.length > 0) refuse(`no scenario '${unknown.join("', '")}'; there are: ${names.join(', ')}`);
+  return wanted.map((name) => `scenarios/${name}.yaml`);
+}
+
+function refuse(message: string): never {
+  console.error(`demo: ${message}`);
+  process.exit(64);
+}
+
+const files = scenarios();
+if (files.length === 0) refuse('there is no scenario in scenarios/');
+const defect = DEFECT === '' ? [] : ['--defect', DEFECT];
+const args = ['run', ...files, '--target', 'local', '--time-scale', '60', ...defect];
+console.log(`faultline ${args.join(' ')}`);
+
+const child = spawn(join(project, 'bin/faultline'), args, { cwd: project, stdio: 'inherit' });
+// A terminal sends Ctrl-C to both: the run undoes its faults and says how it ended, and only then do we end. SIGTERM
+// comes to us alone.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('error', (error) => refuse(error.message));
+child.on('close', (code, signal) => {
+  process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
+  if (DEFECT === '') return;
+  if (code === 1)
+    console.log(
+      `\nThe platform ran with the defect '${DEFECT}' on: a failing run is what this demo shows (exit 1).`,
+    );
+  else if (code === 0)
+    console.log(
+      `\nThe platform ran with the defect '${DEFECT}' on, and no scenario here failed: none of them saw it.`,
+    );
+});
