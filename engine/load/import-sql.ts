@@ -1,0 +1,109 @@
+/** SQL (DuckDB) that turns k6's raw output into the rows of requests.parquet. Instants are microseconds since the epoch until the last step. */
+import type { Stream } from '../../evidence/plan.ts';
+import { scenarioName } from './k6-files.ts';
+
+export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** `segments`: one row a segment that intends something. */
+export function segmentsSql(runId: string, streams: Stream[]): string {
+  const rows: string[] = [];
+  for (const stream of streams) {
+    let first = 0;
+    stream.segments.forEach((s, i) => {
+      if (s.count > 0) {
+        const names = [scenarioName(stream.name, i), stream.name, s.phase, `${runId}.${stream.name}.${i}.`];
+        rows.push(
+          `(${[rows.length, ...names.map(quoted), s.startMs * 1000, s.rate, s.count, first].join(', ')})`,
+        );
+      }
+      first += s.count;
+    });
+  }
+  const values =
+    rows.length > 0 ? `VALUES ${rows.join(', ')}` : 'SELECT 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 LIMIT 0';
+  return `CREATE TABLE segments AS
+    SELECT seg::INTEGER seg, scenario::VARCHAR scenario, stream::VARCHAR stream, phase::VARCHAR phase, id_prefix::VARCHAR id_prefix,
+           start_us::DOUBLE start_us, rate::DOUBLE rate, wanted::INTEGER wanted, first_n::INTEGER first_n
+    FROM (${values}) t(seg, scenario, stream, phase, id_prefix, start_us, rate, wanted, first_n)`;
+}
+
+/**
+ * `samples`: one row a request that was started (n: its number within the segment) or dropped (n NULL); `used`: when.
+ * A line that is not whole, the last one of a killed k6, does not end in `}}}`.
+ */
+export function samplesSql(rawFile: string): string {
+  return `CREATE TABLE samples AS
+    WITH lines AS (
+      SELECT line FROM read_csv(${quoted(rawFile)}, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
+        header = false, auto_detect = false, strict_mode = false, ignore_errors = true, max_line_size = 1000000)
+      WHERE (starts_with(line, '{"metric":"iteration_duration","type":"Point"')
+          OR starts_with(line, '{"metric":"dropped_iterations","type":"Point"')) AND ends_with(line, '}}}')),
+    fields AS (
+      SELECT json_extract_string(line, ['$.metric', '$.data.time', '$.data.value', '$.data.tags.scenario', '$.data.metadata.r']) f
+      FROM lines),
+    points AS (
+      SELECT f[1] = 'dropped_iterations' AS dropped, epoch_us(f[2]::TIMESTAMPTZ) AS t, f[3]::DOUBLE AS value, f[4] AS scenario,
+             string_split(f[5], ' ') AS r
+      FROM fields WHERE f[1] = 'dropped_iterations' OR f[5] <> '')
+    SELECT s.seg,
+      CASE WHEN dropped THEN NULL ELSE r[1]::INTEGER END AS n,
+      CASE WHEN dropped THEN t ELSE t - round(value * 1000)::BIGINT END AS used,
+      CASE WHEN dropped THEN NULL ELSE t END AS done,
+      CASE WHEN dropped THEN NULL ELSE r[2]::SMALLINT END AS status,
+      CASE WHEN dropped THEN 'unsent' WHEN r[3][1] = 'o' THEN 'ok' WHEN r[3][1] = 't' THEN 'timeout' ELSE 'failed' END AS outcome,
+      coalesce(r[3][2] = 'c', false) AS cold,
+      CASE WHEN starts_with(r[4], '@') THEN r[4][2:]::BIGINT * 1000 END AS begun
+    FROM points JOIN segments s USING (scenario)`;
+}
+
+/**
+ * Requests that were started and left no record: k6 numbers the requests of a segment without gaps, so a missing number
+ * below the highest was in flight when k6 was stopped. It was sent no earlier than the one before it; that instant is taken.
+ */
+export const UNANSWERED_SQL = `INSERT INTO samples
+  WITH known AS (
+    SELECT seg, n, used, lag(n, 1, -1) OVER w AS before, lag(used, 1, used) OVER w AS before_used
+    FROM samples WHERE n IS NOT NULL WINDOW w AS (PARTITION BY seg ORDER BY n))
+  SELECT seg, unnest(range(before + 1, n))::INTEGER, before_used, NULL, 0, 'failed', false, NULL FROM known WHERE n > before + 1`;
+
+/** k6 may drop an iteration or two after the last slot of a segment, when its clock and its timer race; those are nobody's. */
+export const SURPLUS_SQL = `DELETE FROM samples WHERE rowid IN (
+  WITH surplus AS (SELECT seg, count(*) - any_value(wanted) AS surplus FROM samples JOIN segments USING (seg) GROUP BY seg),
+  last AS (SELECT rowid AS id, seg, row_number() OVER (PARTITION BY seg ORDER BY used DESC) AS rank FROM samples WHERE n IS NULL)
+  SELECT id FROM last JOIN surplus USING (seg) WHERE rank <= surplus)`;
+
+/** Requests in time order fill the slots of their segment: k6 starts or drops exactly one iteration a slot, in order. */
+export const SLOTS_SQL = `CREATE TABLE slots AS
+  SELECT *, row_number() OVER (PARTITION BY seg ORDER BY used, n) - 1 AS slot FROM samples`;
+
+/**
+ * How much later than the origin k6 began the schedule, µs. A k6 scenario gives its start in whole milliseconds; within
+ * that millisecond it is put where its promptest request says. The earliest scenario counts: one that k6 itself
+ * started late shows as lateness of its requests.
+ */
+export function offsetSql(originEpochUs: number): string {
+  return `WITH each AS (
+      SELECT seg, any_value(start_us) + ${originEpochUs} AS planned,
+             min(used - (start_us + slot * 1e6 / rate)) FILTER (WHERE done IS NOT NULL) - ${originEpochUs} AS promptest,
+             max(begun) AS begun
+      FROM slots JOIN segments USING (seg) GROUP BY seg)
+    SELECT coalesce(floor(min(CASE WHEN begun IS NULL THEN promptest
+      ELSE least(greatest(promptest, begun - planned), begun - planned + 1000) END)), 0)::BIGINT AS offset_us FROM each`;
+}
+
+/** The rows in the columns and the order of REQUESTS_DDL. A slot that k6 never reached is unsent. */
+export function requestsSql(originEpochUs: number, offsetUs: number): string {
+  return `WITH rows AS (
+      SELECT seg, slot, used, done, status, outcome, cold, n FROM slots
+      UNION ALL
+      SELECT seg, unnest(range(reached, wanted)), NULL, NULL, NULL, 'unsent', false, NULL
+      FROM (SELECT seg, wanted, (SELECT count(*) FROM slots WHERE slots.seg = segments.seg) AS reached FROM segments)
+    )
+    SELECT stream, phase, (first_n + slot)::INTEGER AS n,
+      round(start_us + slot * 1e6 / rate)::BIGINT + ${offsetUs} AS intended_us,
+      CASE WHEN n IS NOT NULL THEN used - ${originEpochUs} END::BIGINT AS sent_us,
+      (done - ${originEpochUs})::BIGINT AS done_us,
+      status::SMALLINT AS status, outcome, cold,
+      CASE WHEN n IS NOT NULL THEN id_prefix || n END AS event_id
+    FROM rows JOIN segments USING (seg) ORDER BY stream, first_n + slot`;
+}

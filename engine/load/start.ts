@@ -1,0 +1,167 @@
+/** Runs k6 for all streams of a plan: one process, every segment one k6 scenario. */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HarnessError } from '../../base/errors.ts';
+import type { Stream } from '../../evidence/plan.ts';
+import { isReady, resume } from './k6-api.ts';
+import { k6Options, loadConfig } from './k6-files.ts';
+import { type LiveLoad, LiveTail } from './live-tail.ts';
+
+export type { LiveLoad } from './live-tail.ts';
+
+export interface LoadOptions {
+  k6Path: string;
+  /** `scenarios/k6/main.ts`. */
+  scriptPath: string;
+  run: { id: string; seed: number };
+  streams: Stream[];
+  /** Env names of the scripts -> base URL without a slash at the end: RECEIVER_URL, GATEWAY_URL. */
+  endpoints: Record<string, string>;
+  /** Made if it is not there. k6's output lands here: 1.7 kB a request until it is imported. */
+  workDir: string;
+  /** Port on 127.0.0.1 for k6's REST API. */
+  apiPort: number;
+  /** Added to the few variables that k6 gets; nothing is inherited, so that no K6_* of the user changes a run. */
+  env?: Record<string, string>;
+  /** All VUs must be ready within this time, ms. Default 60 000. */
+  readyWithinMs?: number;
+}
+
+export interface LoadEnd {
+  /** 0: the whole schedule ran. Null: k6 was killed by a signal. https://grafana.com/docs/k6/latest/misc/integrations/ */
+  exitCode: number | null;
+  /** The signal, and the last lines of what k6 said; empty when there is nothing to say. */
+  detail: string;
+}
+
+export interface LoadHandle {
+  pid: number;
+  /** k6's raw output, input of importRequests once `done` has resolved. */
+  rawFile: string;
+  /**
+   * Starts the schedule; k6 waits, with all VUs made, until then. Call once.
+   * @returns the instant just before k6 was told, microseconds since the epoch: take it as the run's origin
+   * @throws HarnessError when k6 is gone or does not answer
+   */
+  begin(): Promise<number>;
+  /** Cheap; from k6's output as far as it is written (k6 writes every 200 ms). */
+  live(): Promise<LiveLoad>;
+  /** Ends k6: SIGINT, which flushes the records of all answered requests, then SIGKILL. Resolves when it is gone. */
+  stop(): Promise<void>;
+  /** Never rejects. */
+  done: Promise<LoadEnd>;
+}
+
+const READY_POLL_MS = 50;
+/** After SIGINT k6 interrupts its iterations and flushes, which takes less than a second; then it is killed. */
+const STOP_MS = 5000;
+const DETAIL_LINES = 8;
+/** k6's heap is small and short-lived: collecting it less often saves a sixth of its CPU time (bench/k6.ts). */
+const GO_ENV = { GOGC: '400', GOMEMLIMIT: '2GiB' };
+
+/**
+ * Starts k6 paused and waits until all its VUs are made.
+ * @throws HarnessError when k6 does not start, ends early or is not ready in time
+ */
+export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
+  const at = (name: string): string => join(o.workDir, name);
+  await mkdir(o.workDir, { recursive: true });
+  await writeFile(at('load.json'), JSON.stringify(loadConfig(o.run, o.streams)));
+  await writeFile(at('options.json'), JSON.stringify(k6Options(o.streams)));
+  const api = `http://127.0.0.1:${o.apiPort}`;
+  const rawFile = at('k6.json');
+  const said = openSync(at('k6.stderr'), 'w');
+  const k6 = spawn(
+    o.k6Path,
+    [
+      ...[
+        'run',
+        '--paused',
+        '--quiet',
+        '--no-usage-report',
+        '--no-thresholds',
+        '--no-setup',
+        '--no-teardown',
+      ],
+      ...['--summary-mode', 'disabled', '--no-color', '--address', `127.0.0.1:${o.apiPort}`],
+      // k6 warns about every failed request; the records have those already.
+      ...['--log-output', `file=${at('k6.log')},level=error`],
+      ...['--config', at('options.json'), '--out', `json=${rawFile}`],
+      ...Object.entries({ ...o.endpoints, FAULTLINE_LOAD: at('load.json') }).flatMap(([name, value]) => [
+        '-e',
+        `${name}=${value}`,
+      ]),
+      o.scriptPath,
+    ],
+    {
+      cwd: o.workDir,
+      // HOME: k6 reads a configuration file there. TZ: its timestamps. The last: k6 never looks for another k6.
+      env: { HOME: o.workDir, TZ: 'UTC', K6_AUTO_EXTENSION_RESOLUTION: 'false', ...GO_ENV, ...o.env },
+      stdio: ['ignore', said, said],
+    },
+  );
+  closeSync(said);
+
+  let ended: LoadEnd | undefined;
+  const done = new Promise<LoadEnd>((resolve) => {
+    k6.once('error', (error) => resolve({ exitCode: null, detail: `k6 did not start: ${error.message}` }));
+    k6.once('exit', async (exitCode, signal) => {
+      const last = exitCode === 0 ? '' : await lastLines([at('k6.stderr'), at('k6.log')]);
+      resolve({ exitCode, detail: [signal ? `ended by ${signal}` : '', last].filter(Boolean).join(': ') });
+    });
+  }).then((end) => {
+    ended = end;
+    return end;
+  });
+  const failure = (what: string, end: LoadEnd): HarnessError =>
+    new HarnessError(`k6 ${what} (exit ${end.exitCode}): ${end.detail || 'it said nothing'}`);
+
+  const stop = async (): Promise<void> => {
+    if (ended) return;
+    k6.kill('SIGINT');
+    const hard = setTimeout(() => k6.kill('SIGKILL'), STOP_MS);
+    await done;
+    clearTimeout(hard);
+  };
+
+  const deadline = performance.now() + (o.readyWithinMs ?? 60_000);
+  while (!(await isReady(api))) {
+    if (ended) throw failure('ended before the load began', ended);
+    if (performance.now() > deadline) {
+      await stop();
+      throw new HarnessError(`k6 was not ready within ${(o.readyWithinMs ?? 60_000) / 1000} s`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+
+  const tail = new LiveTail(rawFile);
+  return {
+    pid: k6.pid as number,
+    rawFile,
+    begin: async () => {
+      // Not the monotonic clock: k6 stamps its records with the wall clock, and the two must agree.
+      const startUs = Date.now() * 1000;
+      try {
+        await resume(api);
+      } catch (error) {
+        if (ended) throw failure('ended before the load began', ended);
+        throw new HarnessError('k6 did not start the load', { cause: error });
+      }
+      return startUs;
+    },
+    live: () => tail.read(),
+    stop,
+    done,
+  };
+}
+
+async function lastLines(files: string[]): Promise<string> {
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  const lines = texts.join('\n').split('\n');
+  return lines
+    .filter((line) => line.trim() !== '')
+    .slice(-DETAIL_LINES)
+    .join('\n');
+}

@@ -1,0 +1,59 @@
+/** What the tests of this room share: a plan's stream, and requests.parquet as rows. */
+import { DuckDBInstance } from '@duckdb/node-api';
+import { segmentCount } from '../../base/schedule.ts';
+import type { Stream } from '../../evidence/plan.ts';
+
+/** A stream of consecutive segments `[phase, lengthMs, rate]` from 0. */
+export function stream(
+  name: string,
+  script: string,
+  segments: [string, number, number][],
+  o: Partial<Stream> = {},
+): Stream {
+  let startMs = 0;
+  return {
+    name,
+    script,
+    segments: segments.map(([phase, lengthMs, rate]) => {
+      const endMs = startMs + lengthMs;
+      const s = { phase, startMs, endMs, rate, count: segmentCount(startMs, endMs, rate) };
+      startMs = endMs;
+      return s;
+    }),
+    timeoutMs: 5000,
+    maxVUs: 20,
+    ledger: false,
+    params: {},
+    ...o,
+  };
+}
+
+export interface RequestRow {
+  stream: string;
+  phase: string;
+  n: number;
+  intended_us: number;
+  sent_us: number | null;
+  done_us: number | null;
+  status: number | null;
+  outcome: string;
+  cold: boolean;
+  event_id: string | null;
+}
+
+/** All rows of a requests.parquet, in the order in which they stand there. */
+export async function readRequests(file: string): Promise<RequestRow[]> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const db = await instance.connect();
+  try {
+    const result = await db.runAndReadAll(`SELECT * FROM read_parquet('${file}')`);
+    return result
+      .getRowObjects()
+      .map((row) =>
+        Object.fromEntries(Object.entries(row).map(([k, v]) => [k, typeof v === 'bigint' ? Number(v) : v])),
+      ) as unknown as RequestRow[];
+  } finally {
+    db.closeSync();
+    instance.closeSync();
+  }
+}
