@@ -16,7 +16,8 @@ export const DEFECTS = [
 export type Defect = (typeof DEFECTS)[number];
 
 const int = (min: number, max = 2 ** 31 - 1) => z.coerce.number().int().min(min).max(max);
-const url = (protocols: RegExp) => z.url({ protocol: protocols }).transform((text) => text.replace(/\/+$/, ''));
+const url = (protocols: RegExp) =>
+  z.url({ protocol: protocols }).transform((text) => text.replace(/\/+$/, ''));
 const http = url(/^https?$/);
 /** An unset variable and an empty one are the same. */
 const optional = <T extends z.ZodType>(schema: T) =>

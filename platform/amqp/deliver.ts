@@ -60,7 +60,12 @@ export async function untilConfirmed(publish: () => Promise<void>, signal: Abort
 }
 
 /** Puts a message among the dead letters, with the reason in header `x-failure-reason`. */
-export function deadLetter(link: BrokerLink, message: ConsumeMessage, queue: string, reason: string): Promise<void> {
+export function deadLetter(
+  link: BrokerLink,
+  message: ConsumeMessage,
+  queue: string,
+  reason: string,
+): Promise<void> {
   const { contentType, messageId, type } = message.properties;
   return link.publish(EXCHANGE.deadLetters, message.fields.routingKey, message.content, {
     contentType,

@@ -32,7 +32,8 @@ export const start: Start<'builder'> = async (config, log) => {
       consuming = { channel, tag: consumerTag };
       log.info('consuming', { queue: QUEUE.build, prefetch: config.JOB_LIMIT });
     };
-    if (config.DEFECTS.has('slow-recovery')) setTimeout(() => consume().catch(() => {}), config.SLOW_RECOVERY_MS);
+    if (config.DEFECTS.has('slow-recovery'))
+      setTimeout(() => consume().catch(() => {}), config.SLOW_RECOVERY_MS);
     else await consume();
   });
   const builds = new Builds(config, link, log, metrics);
@@ -70,7 +71,8 @@ export const start: Start<'builder'> = async (config, log) => {
       id: `${event.id}.success`,
       data: { name: data.name, cancelled },
     });
-    const publish = () => link.publishEvent(EXCHANGE.events, response.type, response, { messageId: response.id });
+    const publish = () =>
+      link.publishEvent(EXCHANGE.events, response.type, response, { messageId: response.id });
     untilConfirmed(publish, stopped.signal).then((told) => told && delivery.ack());
   }
 

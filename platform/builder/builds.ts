@@ -135,7 +135,12 @@ export class Builds {
       failed: outcome.failed,
       seconds: durationMs / 1000,
     });
-    const known = { trace_id: trace.traceId, event_id: event.id, function: data.name, duration_ms: durationMs };
+    const known = {
+      trace_id: trace.traceId,
+      event_id: event.id,
+      function: data.name,
+      duration_ms: durationMs,
+    };
     if (outcome.failed) this.#log.warn('build failed', { ...known, ...outcome.data });
     else this.#log.info('build completed', { ...known, ...outcome.data });
     const type = outcome.failed ? EVENT.buildFailed : EVENT.buildCompleted;
@@ -178,7 +183,9 @@ export class Builds {
     if (published !== undefined) this.#metrics.queueWaited((Date.now() - published) / 1000);
     this.#metrics.started();
     this.#log.info('build started', known);
-    this.#publish(this.#event(build, EVENT.buildStarted, {}), trace).catch(() => this.#metrics.error('publish'));
+    this.#publish(this.#event(build, EVENT.buildStarted, {}), trace).catch(() =>
+      this.#metrics.error('publish'),
+    );
     const deadline = build.begun + this.#config.BUILD_DEADLINE_MS;
     const signal = AbortSignal.any([build.cancel.signal, this.#stop.signal]);
     for (let attempt = 1; ; attempt++) {

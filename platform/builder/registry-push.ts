@@ -38,7 +38,8 @@ export async function sendWithRetry(
     try {
       const answer = await wire(request);
       if (expected.includes(answer.status)) return answer;
-      reason = `${request.method} ${new URL(request.url).pathname}: ${answer.status} ${short(answer.body)}`.trim();
+      reason =
+        `${request.method} ${new URL(request.url).pathname}: ${answer.status} ${short(answer.body)}`.trim();
       const retryable = answer.status >= 500 || (answer.status === 429 && !policy.giveUpOn429);
       if (!retryable) throw new RegistryError(reason, attempt);
       wait = retryAfterMs(answer.headers['retry-after']);
@@ -91,7 +92,11 @@ async function pushBlob(base: string, blob: Blob, policy: RetryPolicy): Promise<
     verifyDigest(head, blob.digest, 'blob');
     return;
   }
-  const session = await sendWithRetry({ method: 'POST', url: `${base}/blobs/uploads/`, timeoutMs }, [202], policy);
+  const session = await sendWithRetry(
+    { method: 'POST', url: `${base}/blobs/uploads/`, timeoutMs },
+    [202],
+    policy,
+  );
   const location = session.headers.location;
   if (location === undefined) throw new RegistryError('upload session without a Location', 1);
   const url = new URL(location, `${base}/blobs/uploads/`);

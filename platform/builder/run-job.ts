@@ -1,12 +1,16 @@
 /** The builder's side of a build job: starts the process, waits for its result, ends it on a signal or deadline. */
-import { fork } from 'node:child_process';
 import { compileCacheEnv } from '../common/compile-cache.ts';
+import { childEnv, spawnNode } from '../common/die-with-parent.ts';
 import type { JobMessage, JobResult, JobSpec } from './job.ts';
 
 const JOB = new URL('./job.ts', import.meta.url).pathname;
-const SECRETS = ['AMQP_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'];
+const FLAGS = ['--experimental-vm-modules', '--no-warnings', '--v8-pool-size=1'];
 
-export type JobEnd = JobResult | { type: 'crashed'; message: string } | { type: 'stopped' } | { type: 'deadline' };
+export type JobEnd =
+  | JobResult
+  | { type: 'crashed'; message: string }
+  | { type: 'stopped' }
+  | { type: 'deadline' };
 
 /** Never rejects. `signal` kills the job (`stopped`), `deadlineMs` too (`deadline`). */
 export function runJob(
@@ -16,14 +20,8 @@ export function runJob(
   onRetry: (retry: Extract<JobMessage, { type: 'retry' }>) => void,
 ): Promise<JobEnd> {
   if (signal.aborted) return Promise.resolve({ type: 'stopped' });
-  const env: NodeJS.ProcessEnv = { ...process.env, ...compileCacheEnv() };
-  for (const name of SECRETS) delete env[name];
   return new Promise((resolve) => {
-    const child = fork(JOB, [], {
-      env,
-      execArgv: ['--experimental-vm-modules', '--no-warnings', '--v8-pool-size=1'],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
+    const child = spawnNode([...FLAGS, JOB], childEnv(compileCacheEnv()), 'ignore');
     let end: JobEnd | undefined;
     const kill = (why: JobEnd) => {
       end ??= why;

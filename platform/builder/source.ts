@@ -15,7 +15,8 @@ export interface ObjectStore {
 /** The source's bytes. Throws SourceError, or RegistryError when the object store does not serve it in time. */
 export async function fetchSource(source: Source, store: ObjectStore, policy: RetryPolicy): Promise<Buffer> {
   if (source.type === 'inline') return Buffer.from(source.code);
-  if (!store.endpoint) throw new SourceError('source is in an object store, but the builder has no S3_ENDPOINT');
+  if (!store.endpoint)
+    throw new SourceError('source is in an object store, but the builder has no S3_ENDPOINT');
   // Only jobs that need it pay for loading it.
   const { AwsV4Signer } = await import('aws4fetch');
   const bucket = source.bucket ?? store.bucket;

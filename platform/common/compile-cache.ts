@@ -4,11 +4,14 @@
  */
 import { enableCompileCache } from 'node:module';
 
-export const COMPILE_CACHE_DIR = new URL('../../node_modules/.cache/knative-lambda', import.meta.url).pathname;
+export const COMPILE_CACHE_DIR = new URL('../../node_modules/.cache/knative-lambda', import.meta.url)
+  .pathname;
 
 export function useCompileCache(): void {
   enableCompileCache(process.env.NODE_COMPILE_CACHE ?? COMPILE_CACHE_DIR);
 }
 
 /** For a child process's environment. */
-export const compileCacheEnv = () => ({ NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? COMPILE_CACHE_DIR });
+export const compileCacheEnv = () => ({
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? COMPILE_CACHE_DIR,
+});

@@ -1,9 +1,9 @@
 /** What every component's main does: configuration, logs, HTTP server, signals, an orderly end. */
 import type { Server } from 'node:http';
-import { type Component, ConfigError, type Config, loadConfig } from '../config.ts';
+import type { Registry } from 'prom-client';
+import { type Component, type Config, ConfigError, loadConfig } from '../config.ts';
 import { listen, type Route } from './http.ts';
 import { createLogger, type Logger, messageOf } from './log.ts';
-import type { Registry } from 'prom-client';
 
 /** A graceful shutdown takes at most this long; then the process ends anyway. */
 const SHUTDOWN_MS = 2800;

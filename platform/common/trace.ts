@@ -1,7 +1,8 @@
 /** W3C trace context: https://www.w3.org/TR/trace-context/ (version 00). */
 import { randomBytes } from 'node:crypto';
 
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
 export interface Trace {
   /** 32 hex digits. */

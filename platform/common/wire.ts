@@ -42,7 +42,8 @@ export function wire(request: WireRequest): Promise<WireResponse> {
   const url = new URL(request.url);
   const module = url.protocol === 'https:' ? process.getBuiltinModule('node:https') : http;
   return new Promise((resolve, reject) => {
-    const fail = (error: Error) => reject(new NetworkError(`${request.method} ${url.host}: ${error.message}`));
+    const fail = (error: Error) =>
+      reject(new NetworkError(`${request.method} ${url.host}: ${error.message}`));
     const req = module.request(
       url,
       {

@@ -77,7 +77,9 @@ export function eventFromHttp(headers: IncomingHttpHeaders, body: Buffer): Event
   if (/^application\/cloudevents-batch/i.test(contentType))
     throw new MalformedEvent('batched content mode is not supported: send one event a request');
   if (/^application\/cloudevents(?!\+json\b)/i.test(contentType))
-    throw new MalformedEvent(`event format ${contentType} is not supported: use application/cloudevents+json`);
+    throw new MalformedEvent(
+      `event format ${contentType} is not supported: use application/cloudevents+json`,
+    );
   if (/^application\/cloudevents\+json\b/i.test(contentType)) return check(parseJson(body.toString('utf8')));
   const attributes: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(headers))
@@ -111,7 +113,8 @@ export function eventFromMessage(body: Buffer): Event {
 }
 
 /** The `source` of what the platform says about one function. */
-export const sourceOf = (namespace: string, name: string) => `io.knative.lambda/operator/${namespace}/${name}`;
+export const sourceOf = (namespace: string, name: string) =>
+  `io.knative.lambda/operator/${namespace}/${name}`;
 
 export const EVENT = {
   buildStarted: 'io.knative.lambda.lifecycle.build.started',

@@ -9,8 +9,8 @@ import { messageOf } from '../common/log.ts';
 import { commonMetrics, WAIT_BUCKETS } from '../common/metrics.ts';
 import { TokenBucket } from '../common/token-bucket.ts';
 import { continueTrace } from '../common/trace.ts';
-import { COMMAND_DATA, FunctionName, isCommandType } from '../events/commands.ts';
 import { type Event, eventFromHttp, MalformedEvent } from '../events/cloudevent.ts';
+import { COMMAND_DATA, FunctionName, isCommandType } from '../events/commands.ts';
 
 const CODES = ['202', '400', '429', '503'];
 

@@ -1,0 +1,86 @@
+/** One invocation, however it came in: finds the function, gets an instance, calls it, counts the outcome. */
+import { BodyTooLarge } from '../common/http.ts';
+import { messageOf } from '../common/log.ts';
+import type { FunctionSpec } from './catalog.ts';
+import { type Catalog, OperatorUnavailable } from './catalog.ts';
+import { type Answer, type Call, CallError } from './instance.ts';
+import type { ErrorType, GatewayMetrics } from './metrics.ts';
+import type { Lease, NoInstance, Pool } from './pool.ts';
+
+export type Invocation =
+  /** The function answered, with whatever status. */
+  | { kind: 'answered'; answer: Answer; cold: boolean }
+  /** There is no such function. */
+  | { kind: 'absent' }
+  /** It could not be invoked, or gave no answer; `status` is the HTTP status that says so. */
+  | { kind: 'failed'; status: number; reason: string; ran: boolean };
+
+export class Invoker {
+  readonly #catalog: Catalog;
+  readonly #pool: (spec: FunctionSpec) => Pool;
+  readonly #metrics: GatewayMetrics;
+
+  constructor(catalog: Catalog, pool: (spec: FunctionSpec) => Pool, metrics: GatewayMetrics) {
+    this.#catalog = catalog;
+    this.#pool = pool;
+    this.#metrics = metrics;
+  }
+
+  /** Never rejects, except when reading `body` does. `gone` says whether nobody waits for the answer any more. */
+  async invoke(
+    name: string,
+    call: Omit<Call, 'body'>,
+    body: () => Promise<Buffer>,
+    gone: () => boolean = () => false,
+  ): Promise<Invocation> {
+    const begun = performance.now();
+    const count = (error: ErrorType | undefined) =>
+      this.#metrics.invoked(name, (performance.now() - begun) / 1000, error);
+    let spec: FunctionSpec;
+    try {
+      const known = await this.#catalog.get(name);
+      if (known.state === 'absent') {
+        this.#metrics.error('unknown_function');
+        return { kind: 'absent' };
+      }
+      if (known.state === 'not-ready')
+        return { kind: 'failed', status: 503, reason: 'the function is not deployed yet', ran: false };
+      spec = known.spec;
+    } catch (error) {
+      if (!(error instanceof OperatorUnavailable)) throw error;
+      this.#metrics.error('operator_unavailable');
+      return { kind: 'failed', status: 503, reason: messageOf(error), ran: false };
+    }
+    // The start and the reading of the body go on at the same time.
+    const leasing = this.#pool(spec).lease();
+    const reading = body();
+    const [leased, read] = await Promise.allSettled([leasing, reading]);
+    const lease: Lease | undefined = leased.status === 'fulfilled' ? leased.value : undefined;
+    try {
+      if (read.status === 'rejected') {
+        if (!(read.reason instanceof BodyTooLarge)) count('client_closed');
+        throw read.reason;
+      }
+      if (lease === undefined) {
+        const error = (leased as PromiseRejectedResult).reason as NoInstance;
+        count(error.kind);
+        const status = error.kind === 'cold_start_timeout' ? 504 : 503;
+        return { kind: 'failed', status, reason: error.message, ran: false };
+      }
+      if (gone()) {
+        count('client_closed');
+        return { kind: 'failed', status: 499, reason: 'the client went away', ran: false };
+      }
+      const answer = await lease.instance.call({ ...call, body: read.value });
+      count(answer.status >= 500 ? 'handler_error' : undefined);
+      return { kind: 'answered', answer, cold: lease.cold };
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      count(error.kind);
+      const status = error.kind === 'timeout' ? 504 : 502;
+      return { kind: 'failed', status, reason: error.message, ran: true };
+    } finally {
+      lease?.release();
+    }
+  }
+}
