@@ -1,6 +1,8 @@
 /**
  * `journal.ndjson`: every act and observation of a run, one JSON object a line, append-only, in the order of `seq`.
- * `t` is milliseconds since the run's origin on the monotonic clock; `wall` is the same instant as ISO 8601 UTC.
+ * `t` is milliseconds on the monotonic clock since the journal was opened; readers rebase it to the entry `run.started`,
+ * which is the run's origin (what comes before it, such as bringing the target up, is then negative). `wall` is the same
+ * instant as ISO 8601 UTC.
  */
 import { z } from 'zod';
 

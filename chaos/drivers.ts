@@ -1,0 +1,50 @@
+/** What a target lends to faults. A target that lacks a driver can not do the faults that need it, and the plan says so. */
+import type { UndoOperation } from './undo/operations.ts';
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+export interface ComponentDriver {
+  /** Names that can be killed and paused. */
+  names(): string[];
+  /** SIGKILL, and no restart until release. */
+  hold(component: string): Promise<void>;
+  release(component: string): Promise<void>;
+  /** SIGKILL; the supervisor restarts it, as a Deployment would. */
+  kill(component: string): Promise<void>;
+  /** SIGSTOP and SIGCONT: alive, and silent. */
+  pause(component: string): Promise<void>;
+  resume(component: string): Promise<void>;
+  /** URL whose 200 means that the component serves. */
+  readyUrl(component: string): string;
+}
+
+export interface NetworkDriver {
+  /** Undo of `blackhole`, known before it is done. */
+  undoOf(fault: string): UndoOperation;
+  /** Packets to and from the component's service port vanish in both directions; nothing is refused. */
+  blackhole(fault: string, component: string): Promise<void>;
+  restore(fault: string): Promise<void>;
+  /** Packets dropped so far. */
+  dropped(fault: string): Promise<number>;
+  /** Where the platform reaches the component. */
+  address(component: string): Address;
+}
+
+export interface ThrottleDriver {
+  /** At most `ratePerSecond` requests with bursts of `burst`; above: 429 as ECR answers. */
+  set(limit: { ratePerSecond: number; burst: number }): Promise<void>;
+  clear(): Promise<void>;
+  /** Requests answered 429 so far. */
+  throttled(): Promise<number>;
+  /** The registry as the platform reaches it, throttle in between. */
+  registryUrl: string;
+}
+
+export interface Drivers {
+  components?: ComponentDriver;
+  network?: NetworkDriver;
+  throttle?: ThrottleDriver;
+}

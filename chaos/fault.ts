@@ -1,0 +1,70 @@
+/** The contract of a fault. Its life (planned, injected, effect seen, reverted, effect gone, audited) is led by engine/. */
+import type { Drivers } from './drivers.ts';
+import type { UndoOperation } from './undo/operations.ts';
+
+export type FaultParams = Record<string, string | number | boolean>;
+
+export interface Observation {
+  /** The effect is there (before the revert: wanted; after it: not). */
+  seen: boolean;
+  /** What was observed, for the journal: a number, a status, an error code. */
+  detail: string;
+}
+
+export interface ArmedFault {
+  /** Undo operations for the reaper, written to disk before `inject`. Empty when the death of the run's processes undoes it. */
+  undo: UndoOperation[];
+  inject(): Promise<string>;
+  revert(): Promise<void>;
+  /** Looks at the effect through the victim's own door, not through the injector. Must answer within about 500 ms. */
+  probe(): Promise<Observation>;
+  /** What is left of the fault after the revert. */
+  audit(): Promise<string[]>;
+}
+
+export interface FaultKind {
+  kind: string;
+  /** Why it can not be done with these parameters on a target with these abilities; undefined when it can. Starts nothing. */
+  refuse(params: FaultParams, abilities: Abilities): string | undefined;
+  undo(params: FaultParams): string;
+  probe(params: FaultParams): string;
+  arm(name: string, params: FaultParams, drivers: Drivers): ArmedFault;
+}
+
+/** What a target says of itself before anything is started. */
+export interface Abilities {
+  target: string;
+  /** Components that can be killed, held and paused. */
+  components: string[];
+  /** Components whose port can be made a black hole, or why none can. */
+  blackhole: string[] | { impossible: string };
+  throttle: boolean;
+}
+
+/** Complains about parameters that the fault does not have or lacks. */
+export function checkParams(
+  params: FaultParams,
+  expected: Record<string, { type: 'string' | 'number' | 'boolean'; required?: boolean; above?: number }>,
+): string | undefined {
+  for (const key of Object.keys(params))
+    if (!expected[key])
+      return `unknown parameter "${key}": expected ${Object.keys(expected).join(', ') || 'none'}`;
+  for (const [key, want] of Object.entries(expected)) {
+    const value = params[key];
+    if (value === undefined) {
+      if (want.required) return `parameter "${key}" is missing: expected a ${want.type}`;
+      continue;
+    }
+    // biome-ignore lint/suspicious/useValidTypeof: the type's name is data here
+    if (typeof value !== want.type) return `parameter "${key}" is a ${typeof value}: expected a ${want.type}`;
+    if (want.above !== undefined && (value as number) <= want.above)
+      return `parameter "${key}" is ${value}: expected more than ${want.above}`;
+  }
+  return undefined;
+}
+
+export function refuseComponent(params: FaultParams, abilities: Abilities): string | undefined {
+  const name = String(params['component']);
+  if (abilities.components.includes(name)) return undefined;
+  return `target ${abilities.target} has no component "${name}": expected one of ${abilities.components.join(', ')}`;
+}

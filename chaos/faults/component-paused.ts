@@ -1,0 +1,27 @@
+/** A component stands still (SIGSTOP): its connections stay open and nothing answers. */
+import { checkParams, type FaultKind, refuseComponent } from '../fault.ts';
+import { probeNotReady } from './ready-probe.ts';
+import { required } from './required.ts';
+
+export const componentPaused: FaultKind = {
+  kind: 'component-paused',
+  refuse: (params, abilities) =>
+    checkParams(params, { component: { type: 'string', required: true } }) ??
+    refuseComponent(params, abilities),
+  undo: ({ component }) => `SIGCONT to ${component}`,
+  probe: ({ component }) => `${component}'s readiness endpoint gives no answer within 400 ms`,
+  arm(_name, params, drivers) {
+    const components = required(drivers.components, 'components');
+    const component = String(params['component']);
+    return {
+      undo: [],
+      async inject() {
+        await components.pause(component);
+        return `SIGSTOP to ${component}`;
+      },
+      revert: () => components.resume(component),
+      probe: () => probeNotReady(components.readyUrl(component)),
+      audit: async () => [],
+    };
+  },
+};

@@ -1,0 +1,66 @@
+/**
+ * A reverse proxy before the registry that can throttle as Amazon ECR does. Always in the path, so that switching the
+ * fault on changes nothing but the limit. Environment: LISTEN_PORT, UPSTREAM (host:port), CONTROL_PORT.
+ * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"}, DELETE /, GET / -> {"throttled","passed"}.
+ */
+import { Agent, createServer, request } from 'node:http';
+import { TokenBucket } from './token-bucket.ts';
+
+const [upstreamHost, upstreamPort] = String(process.env['UPSTREAM']).split(':') as [string, string];
+const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+/** Source of status, code and text: ECR's answer to docker push over its limits ("toomanyrequests: Rate exceeded"). */
+const BODY = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] });
+let bucket: TokenBucket | undefined;
+let throttled = 0;
+let passed = 0;
+
+const proxy = createServer((incoming, outgoing) => {
+  if (bucket && !bucket.take(performance.now())) {
+    throttled++;
+    // The body of a refused upload is read and dropped: closing early would look like a network fault.
+    incoming.resume();
+    outgoing
+      .writeHead(429, {
+        'content-type': 'application/json',
+        'docker-distribution-api-version': 'registry/2.0',
+      })
+      .end(BODY);
+    return;
+  }
+  passed++;
+  const upstream = request(
+    {
+      host: upstreamHost,
+      port: upstreamPort,
+      method: incoming.method,
+      path: incoming.url,
+      headers: incoming.headers,
+      agent,
+    },
+    (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders as never);
+      answer.pipe(outgoing);
+    },
+  );
+  upstream.on('error', () => {
+    if (!outgoing.headersSent) outgoing.writeHead(502);
+    outgoing.end();
+  });
+  incoming.pipe(upstream);
+});
+
+const control = createServer((incoming, outgoing) => {
+  let text = '';
+  incoming.on('data', (chunk) => (text += chunk));
+  incoming.on('end', () => {
+    if (incoming.method === 'PUT') {
+      const { ratePerSecond, burst } = JSON.parse(text) as { ratePerSecond: number; burst: number };
+      bucket = new TokenBucket(ratePerSecond, burst, performance.now());
+    } else if (incoming.method === 'DELETE') bucket = undefined;
+    outgoing.end(JSON.stringify({ throttled, passed }));
+  });
+});
+
+proxy.listen(Number(process.env['LISTEN_PORT']), '127.0.0.1');
+control.listen(Number(process.env['CONTROL_PORT']), '127.0.0.1');
+process.on('SIGTERM', () => process.exit(0));

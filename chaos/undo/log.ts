@@ -1,0 +1,83 @@
+/**
+ * The undo log: `undo.ndjson` in the run's work directory. An undo is durable (fsync) before its act begins, so that a
+ * reaper that finds the log knows everything that may have happened. The log is the last thing to be removed.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { carryOut, UndoOperation } from './operations.ts';
+
+const Line = z.union([
+  z.strictObject({ id: z.number().int(), act: z.string(), undo: UndoOperation }),
+  z.strictObject({ done: z.number().int() }),
+]);
+
+export const UNDO_LOG = 'undo.ndjson';
+
+export class UndoLog {
+  private readonly fd: number;
+  private next = 1;
+
+  constructor(directory: string) {
+    this.fd = openSync(join(directory, UNDO_LOG), 'a');
+  }
+
+  /** Makes the undo of `act` durable. Call before the act. Returns the id for `done`. */
+  record(act: string, undo: UndoOperation): number {
+    const id = this.next++;
+    this.append({ id, act, undo });
+    return id;
+  }
+
+  done(id: number): void {
+    this.append({ done: id });
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+
+  private append(line: z.infer<typeof Line>): void {
+    writeSync(this.fd, `${JSON.stringify(line)}\n`);
+    fsyncSync(this.fd);
+  }
+}
+
+export interface PendingUndo {
+  id: number;
+  act: string;
+  undo: UndoOperation;
+}
+
+/** Undos not yet done, the latest act first. A torn last line is an act that had not begun. */
+export function pendingUndos(directory: string): PendingUndo[] {
+  const pending = new Map<number, PendingUndo>();
+  for (const text of readFileSync(join(directory, UNDO_LOG), 'utf8').split('\n')) {
+    const line = parseLine(text);
+    if (line === undefined) continue;
+    if ('done' in line) pending.delete(line.done);
+    else pending.set(line.id, line);
+  }
+  return [...pending.values()].reverse();
+}
+
+function parseLine(text: string): z.infer<typeof Line> | undefined {
+  try {
+    return Line.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Carries out all pending undos, going on after a failure. Returns what could not be undone. */
+export async function undoAll(directory: string): Promise<string[]> {
+  const failures: string[] = [];
+  for (const { act, undo } of pendingUndos(directory)) {
+    try {
+      await carryOut(undo);
+    } catch (error) {
+      failures.push(`${act}: ${(error as Error).message}`);
+    }
+  }
+  return failures;
+}

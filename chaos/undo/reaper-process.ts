@@ -1,0 +1,32 @@
+/**
+ * The reaper: a process of its own that outlives the harness. Its standard input is a pipe that only the harness holds;
+ * the kernel closes it when the harness dies, SIGKILL included. A pipe needs no polling and can not mistake a reused pid.
+ * Usage: node reaper-process.ts <work directory> <report file>
+ */
+import { appendFileSync } from 'node:fs';
+import { undoAll } from './log.ts';
+
+const [directory, report] = process.argv.slice(2) as [string, string];
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+let released = false;
+process.stdin.on('data', (chunk) => {
+  if (chunk.includes('release')) released = true;
+});
+process.stdin.on('error', () => {});
+process.stdin.on('close', async () => {
+  if (!released) {
+    const started = Date.now();
+    const failures = await undoAll(directory);
+    try {
+      appendFileSync(
+        report,
+        `${JSON.stringify({ wall: new Date().toISOString(), reaped: true, ms: Date.now() - started, failures })}\n`,
+      );
+    } catch {
+      // The bundle may be gone; the undo is what counts.
+    }
+  }
+  process.exit(0);
+});
+process.stdout.write('ready\n');

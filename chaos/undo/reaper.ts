@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { HarnessError } from '../../base/errors.ts';
+import { RUN_MARK } from './marked.ts';
+
+export interface Reaper {
+  pid: number;
+  /** Everything was undone by the harness itself: the reaper ends without acting. */
+  release(): Promise<void>;
+}
+
+/** Starts the reaper and waits until it watches. Start it before the first act. @throws HarnessError */
+export async function startReaper(workDirectory: string, reportFile: string): Promise<Reaper> {
+  const script = fileURLToPath(new URL('./reaper-process.ts', import.meta.url));
+  const { [RUN_MARK]: _mark, ...environment } = process.env;
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', script, workDirectory, reportFile],
+    {
+      // Its own session: a Ctrl-C or a killed terminal must not take it along.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: environment,
+      cwd: '/',
+    },
+  );
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.once('data', () => resolve());
+    child.once('error', (cause) =>
+      reject(new HarnessError(`the reaper did not start: ${cause.message}`, { cause })),
+    );
+    child.once('exit', (code) =>
+      reject(
+        new HarnessError(
+          `the reaper ended at once with code ${code}: run with --debug and look at its message`,
+        ),
+      ),
+    );
+  });
+  child.stdout?.destroy();
+  child.unref();
+  child.stdin?.on('error', () => {});
+  return {
+    pid: child.pid as number,
+    async release() {
+      child.stdin?.end('release\n');
+      await exited;
+    },
+  };
+}

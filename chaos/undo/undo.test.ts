@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pendingUndos, UNDO_LOG, UndoLog, undoAll } from './log.ts';
+import { killMarked, markedProcesses, RUN_MARK } from './marked.ts';
+
+let work: string;
+beforeEach(() => {
+  work = mkdtempSync(join(tmpdir(), 'faultline-undo-'));
+});
+afterEach(() => rmSync(work, { recursive: true, force: true }));
+
+const directory = (name: string) => {
+  const path = join(work, name);
+  mkdirSync(path);
+  return path;
+};
+
+describe('UndoLog', () => {
+  it('keeps what is not done, the latest act first', () => {
+    const log = new UndoLog(work);
+    const first = log.record('a', { op: 'remove-directory', path: '/a' });
+    log.record('b', { op: 'remove-directory', path: '/b' });
+    log.record('c', { op: 'remove-directory', path: '/c' });
+    log.done(first);
+    log.close();
+    expect(pendingUndos(work).map((p) => p.act)).toEqual(['c', 'b']);
+  });
+
+  it('reads a log whose last line is torn', () => {
+    const log = new UndoLog(work);
+    log.record('a', { op: 'remove-directory', path: '/a' });
+    log.close();
+    appendFileSync(join(work, UNDO_LOG), '{"id":2,"act":"b","un');
+    expect(pendingUndos(work).map((p) => p.act)).toEqual(['a']);
+  });
+
+  it('carries out every undo', async () => {
+    const [one, two] = [directory('one'), directory('two')];
+    const log = new UndoLog(work);
+    log.record('one', { op: 'remove-directory', path: one });
+    log.record('two', { op: 'remove-directory', path: two });
+    log.close();
+    expect(await undoAll(work)).toEqual([]);
+    expect([existsSync(one), existsSync(two)]).toEqual([false, false]);
+  });
+});
+
+describe('marked processes', () => {
+  it('finds and kills children that left their parent, and nobody else', async () => {
+    const run = `test-${process.pid}-${Date.now()}`;
+    // The shell ends at once; its grandchild lives on in a session of its own, as a daemon does.
+    const shell = spawn('sh', ['-c', 'setsid sleep 300 >/dev/null 2>&1 &'], {
+      env: { PATH: process.env['PATH'], [RUN_MARK]: run },
+      stdio: 'ignore',
+    });
+    const other = spawn('sleep', ['300'], {
+      env: { PATH: process.env['PATH'], [RUN_MARK]: `${run}-other` },
+      stdio: 'ignore',
+    });
+    try {
+      await new Promise((resolve) => shell.once('exit', resolve));
+      await expect.poll(() => markedProcesses(run).map((p) => p.command)).toEqual(['sleep 300']);
+      expect(await killMarked(run)).toEqual([]);
+      expect(markedProcesses(run)).toEqual([]);
+      expect(other.exitCode).toBeNull();
+    } finally {
+      other.kill('SIGKILL');
+      await killMarked(run);
+    }
+  });
+});

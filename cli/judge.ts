@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { RefusedError } from '../base/errors.ts';
+import { FILES } from '../evidence/tables.ts';
+import { EXIT_CODE } from '../evidence/verdict.ts';
+import { renderVerdictTable } from '../reports/index.ts';
+import { judge, writeVerdict } from '../slo/judge/index.ts';
+
+export const judgeCommand: CommandModule<object, { bundle: string; json: boolean }> = {
+  command: 'judge <bundle>',
+  describe: 'Judge a bundle again, from its evidence alone; writes verdict.json, always the same bytes',
+  builder: (y) =>
+    y
+      .positional('bundle', { type: 'string', demandOption: true, describe: 'Directory of a run' })
+      .option('json', { type: 'boolean', default: false, describe: 'Print the verdict document' }) as never,
+  async handler({ bundle, json }) {
+    requireBundle(bundle);
+    const verdict = await judge(bundle);
+    const text = writeVerdict(bundle, verdict);
+    process.stdout.write(json ? text : `${renderVerdictTable([verdict])}\n`);
+    process.exitCode = EXIT_CODE[verdict.verdict];
+  },
+};
+
+/** @throws RefusedError when the directory is not a bundle at all. */
+export function requireBundle(directory: string): void {
+  if (!existsSync(join(directory, FILES.plan)) && !existsSync(join(directory, FILES.journal))) {
+    throw new RefusedError([
+      {
+        file: directory,
+        message: `is no bundle: expected a directory with ${FILES.plan} and ${FILES.journal}, as \`faultline run\` writes below reports/runs`,
+      },
+    ]);
+  }
+}

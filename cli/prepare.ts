@@ -1,0 +1,176 @@
+/** What `plan` and `run` share: options -> target, catalog and a plan for each scenario, or a refusal with all problems at once. */
+import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Argv } from 'yargs';
+import { type Diagnostic, RefusedError } from '../base/errors.ts';
+import { type LoadedCatalog, loadCatalog, shippedScenarios } from '../engine/catalog.ts';
+import { newRunId } from '../engine/run-directories.ts';
+import type { Plan } from '../evidence/plan.ts';
+import { loadScenarios, type ScenarioFile } from '../scenarios/load.ts';
+import { makePlan } from '../scenarios/plan.ts';
+import { localTarget } from '../targets/local/index.ts';
+import type { Target } from '../targets/target.ts';
+import { resolveTool, type ToolName } from '../tools/resolve.ts';
+
+const TARGETS: ReadonlyMap<string, Target> = new Map([localTarget].map((target) => [target.name, target]));
+
+export interface PlanOptions {
+  scenarios: string[];
+  target: string;
+  profile: string;
+  timeScale: number;
+  seed: number | undefined;
+  defect: string[];
+}
+
+export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
+  return y
+    .positional('scenarios', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'Scenario files, or names of shipped scenarios',
+    })
+    .option('target', {
+      type: 'string',
+      default: 'local',
+      describe: `Where it runs: ${[...TARGETS.keys()].join(', ')}`,
+    })
+    .option('profile', {
+      type: 'string',
+      default: 'reference',
+      describe: 'Platform profile: a name in targets/profiles, or a file',
+    })
+    .option('time-scale', {
+      type: 'number',
+      default: 60,
+      describe: 'Divide rule durations, intervals and phases by this; 1 is real time',
+    })
+    .option('seed', {
+      type: 'number',
+      describe: 'Seed of everything random in the load; the report names it',
+    })
+    .option('defect', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      describe: 'Switch a known defect of the reference platform on, to see it found',
+    }) as unknown as Argv<T & PlanOptions>;
+}
+
+export interface Prepared {
+  target: Target;
+  loaded: LoadedCatalog;
+  scenarios: { file: ScenarioFile; makePlan(startedAt: Date): Plan }[];
+}
+
+/** @throws RefusedError with every problem of the options and of all scenarios; nothing was started. */
+export async function prepare(options: PlanOptions): Promise<Prepared> {
+  const { target, seed } = checkOptions(options);
+  const files = loadScenarios(options.scenarios.map(scenarioFile));
+  const loaded = loadCatalog({
+    profile: options.profile,
+    timeScale: options.timeScale,
+    abilities: await target.abilities(),
+  });
+  const facts = {
+    seed,
+    timeScale: options.timeScale,
+    defects: options.defect,
+    targetDetail: {},
+    versions: await versions(),
+    host: host(),
+    sharedCores: cpus().length,
+  };
+  const problems: Diagnostic[] = [];
+  const scenarios = files.map((file) => {
+    const make = (startedAt: Date) =>
+      makePlan(file, loaded.catalog, {
+        ...facts,
+        id: newRunId(file.value.metadata.name, startedAt, Math.random()),
+        startedAt: startedAt.toISOString(),
+      });
+    try {
+      make(new Date());
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      problems.push(...error.diagnostics);
+    }
+    return { file, makePlan: make };
+  });
+  if (problems.length > 0) throw new RefusedError(problems);
+  return { target, loaded, scenarios };
+}
+
+function checkOptions(options: PlanOptions): { target: Target; seed: number } {
+  const problems: Diagnostic[] = [];
+  const target = TARGETS.get(options.target);
+  if (!target)
+    problems.push({
+      file: '--target',
+      message: `unknown target "${options.target}": expected one of ${[...TARGETS.keys()].join(', ')}`,
+    });
+  if (!Number.isFinite(options.timeScale) || options.timeScale < 1)
+    problems.push({
+      file: '--time-scale',
+      message: `expected a number of at least 1, got ${options.timeScale}`,
+    });
+  const seed = options.seed ?? randomInt(2 ** 31);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    problems.push({ file: '--seed', message: `expected a whole number of at least 0, got ${options.seed}` });
+  for (const defect of options.defect) {
+    if (target && !target.defects.includes(defect))
+      problems.push({
+        file: '--defect',
+        message: `target ${target.name} has no defect "${defect}": expected one of ${target.defects.join(', ')}`,
+      });
+  }
+  if (problems.length > 0) throw new RefusedError(problems);
+  return { target: target as Target, seed };
+}
+
+function scenarioFile(nameOrFile: string): string {
+  if (existsSync(nameOrFile)) return nameOrFile;
+  const shipped = shippedScenarios();
+  const file = shipped.get(nameOrFile);
+  if (file !== undefined) return file;
+  throw new RefusedError([
+    {
+      file: nameOrFile,
+      message: `no such file, and no shipped scenario has that name: expected a path or one of ${[...shipped.keys()].join(', ')}`,
+    },
+  ]);
+}
+
+const RECORDED_TOOLS: ToolName[] = [
+  'k6',
+  'rabbitmq-server',
+  'prometheus',
+  'alertmanager',
+  'registry',
+  'versitygw',
+];
+
+async function versions(): Promise<Record<string, string>> {
+  const tools = await Promise.all(
+    RECORDED_TOOLS.map(async (name) => [name, (await resolveTool(name)).version] as const),
+  );
+  return { faultline: faultlineVersion(), node: process.version, ...Object.fromEntries(tools) };
+}
+
+function faultlineVersion(): string {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string };
+  try {
+    return `${version}+${execFileSync('git', ['-C', root, 'describe', '--always', '--dirty'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()}`;
+  } catch {
+    return version;
+  }
+}
+
+function host(): Record<string, string | number> {
+  return { cores: cpus().length, memoryBytes: totalmem(), kernel: release(), platform: process.platform };
+}

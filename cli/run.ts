@@ -1,0 +1,98 @@
+import { join, relative } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { Run } from '../engine/run.ts';
+import { makeRunDirectories } from '../engine/run-directories.ts';
+import { EXIT_CODE, type VerdictDocument } from '../evidence/verdict.ts';
+import { renderVerdictTable, writeIndex, writeReports } from '../reports/index.ts';
+import { judge, writeVerdict } from '../slo/judge/index.ts';
+import { resolveTool } from '../tools/resolve.ts';
+import { LiveView } from './live.ts';
+import { type PlanOptions, planOptions, prepare } from './prepare.ts';
+
+interface RunOptions extends PlanOptions {
+  out: string;
+}
+
+/** The worst verdict of several runs decides the exit code: a harness error hides more than a failed run says. */
+const WORST_FIRST = ['error', 'fail', 'unknown', 'pass'] as const;
+
+export const runCommand: CommandModule<object, RunOptions> = {
+  command: 'run <scenarios..>',
+  describe: 'Bring the target up, load it, break it, judge it and report, for each scenario',
+  builder: (y) =>
+    planOptions(y).option('out', {
+      type: 'string',
+      default: 'reports/runs',
+      describe: 'Directory in which each run gets its bundle',
+    }) as never,
+  handler: run,
+};
+
+async function run(options: RunOptions): Promise<void> {
+  const prepared = await prepare(options);
+  const k6Path = (await resolveTool('k6')).path;
+  const verdicts: { verdict: VerdictDocument; bundle: string }[] = [];
+  let interrupted = false;
+
+  for (const [i, scenario] of prepared.scenarios.entries()) {
+    const plan = scenario.makePlan(new Date());
+    const directories = makeRunDirectories(options.out, plan.run.id);
+    say(`\n[${i + 1}/${prepared.scenarios.length}] ${plan.scenario.name}: ${plan.scenario.title}`);
+    const view = new LiveView(plan, process.stdout);
+    const current = new Run({
+      plan,
+      scenario: scenario.file.value,
+      target: prepared.target,
+      directories,
+      rules: prepared.loaded.rules,
+      queries: prepared.loaded.queries,
+      k6Path,
+      onEntry: (entry) => view.entry(entry),
+      onLive: (live, alerts) => view.load(live, alerts),
+    });
+    const onSignal = () => {
+      if (interrupted) {
+        say('\nUndoing everything at once.');
+        void current.undoNow().finally(() => process.exit(130));
+        return;
+      }
+      interrupted = true;
+      say(
+        '\nStopping: the load ends, faults are reverted, and what there is will be judged. Once more: undo at once.',
+      );
+      current.interrupt();
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    try {
+      await current.execute();
+    } finally {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+      view.end();
+    }
+    const verdict = await judge(directories.bundle);
+    writeVerdict(directories.bundle, verdict);
+    const written = await writeReports(directories.bundle);
+    verdicts.push({ verdict, bundle: directories.bundle });
+    say(`  ${verdict.verdict.toUpperCase()}${verdict.reasons[0] ? `: ${verdict.reasons[0]}` : ''}`);
+    say(`  report: ${relative(process.cwd(), written['html'] ?? directories.bundle)}`);
+    if (interrupted) break;
+  }
+
+  say(`\n${renderVerdictTable(verdicts.map((v) => v.verdict))}`);
+  if (verdicts.length > 1)
+    say(
+      `All reports: ${relative(
+        process.cwd(),
+        await writeIndex(
+          verdicts.map((v) => v.bundle),
+          join(options.out, 'index.html'),
+        ),
+      )}`,
+    );
+  const worst = WORST_FIRST.find((v) => verdicts.some(({ verdict }) => verdict.verdict === v)) ?? 'error';
+  process.exitCode = interrupted ? 130 : EXIT_CODE[worst];
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,75 @@
+/** Gathers from the other rooms what the planner must know: rules, objectives, faults and the profile of one target. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Abilities } from '../chaos/fault.ts';
+import { FAULTS } from '../chaos/faults/index.ts';
+import type { Catalog } from '../scenarios/catalog.ts';
+import { burnRateRules } from '../slo/burn-rate.ts';
+import { loadObjectives, toObjective } from '../slo/openslo.ts';
+import { loadRules, plannedRules, renderRules, scaleRules } from '../slo/rules.ts';
+import { loadProfile } from '../targets/profile.ts';
+import type { NamedQueries } from './collect/series.ts';
+
+/** Prometheus's usual intervals (kube-prometheus-stack scrapes each 30 s, Prometheus's own default is 1 min; the homelab uses 15 s). */
+const SCRAPE_MS = 15_000;
+const EVALUATION_MS = 15_000;
+/** Faster than this, scraping disturbs what it measures: four scrapes a second of five processes cost about 3 % of a core. */
+const FASTEST_MS = 250;
+
+export interface LoadedCatalog {
+  catalog: Catalog;
+  /** Rule file for Prometheus, durations divided by the time scale. */
+  rules: string;
+  queries: NamedQueries;
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** @throws RefusedError with the problems of all rule, objective and profile files. */
+export function loadCatalog(options: {
+  profile: string;
+  timeScale: number;
+  abilities: Abilities;
+}): LoadedCatalog {
+  const { timeScale, abilities } = options;
+  const profile = loadProfile(options.profile);
+  const loaded = loadObjectives(profile.objectiveFiles);
+  const rules = scaleRules([...loadRules(profile.ruleFiles), ...burnRateRules(loaded.objectives)], timeScale);
+  const evaluationMs = Math.max(FASTEST_MS, EVALUATION_MS / timeScale);
+  const objectives = new Map(loaded.objectives.map((o) => [o.name, o]));
+  const catalog: Catalog = {
+    target: abilities.target,
+    profile: { name: profile.name, sha256: profile.sha256, core: profile.core, honesty: profile.honesty },
+    rules: plannedRules(rules),
+    objectiveNames: [...objectives.keys()],
+    objective(use) {
+      const template = objectives.get(use.ref);
+      return template && toObjective(template, use, timeScale);
+    },
+    faultKinds: [...FAULTS.keys()],
+    fault(kind) {
+      const fault = FAULTS.get(kind);
+      return (
+        fault && { refuse: (params) => fault.refuse(params, abilities), undo: fault.undo, probe: fault.probe }
+      );
+    },
+    scrapeMs: Math.max(FASTEST_MS, SCRAPE_MS / timeScale),
+    evaluationMs,
+  };
+  return {
+    catalog,
+    rules: renderRules(rules, evaluationMs),
+    queries: { counters: profile.counters, series: profile.series },
+  };
+}
+
+/** Scenario files shipped with Faultline, by name. */
+export function shippedScenarios(): Map<string, string> {
+  const directory = join(ROOT, 'scenarios');
+  return new Map(
+    readdirSync(directory)
+      .filter((f) => f.endsWith('.yaml'))
+      .map((f) => [f.slice(0, -5), join(directory, f)]),
+  );
+}

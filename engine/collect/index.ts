@@ -1,0 +1,136 @@
+/** After the timeline: drains, then writes every evidence file of the bundle. A file that can not be had is named in the journal. */
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AlertChange } from '../../evidence/alerts.ts';
+import { Database, quote } from '../../evidence/duckdb.ts';
+import type { Plan } from '../../evidence/plan.ts';
+import { FILES, type TableName } from '../../evidence/tables.ts';
+import type { RunClock } from '../clock.ts';
+import { drain } from '../drain.ts';
+import type { Journal } from '../journal.ts';
+import { importRequests } from '../load/import.ts';
+import type { LoadHandle } from '../load/start.ts';
+import type { Observers } from '../observers.ts';
+import type { RunDirectories } from '../run-directories.ts';
+import type { StopSignal } from '../stop.ts';
+import type { Tap } from '../tap.ts';
+import type { AlertReceiver } from '../webhook.ts';
+import { prometheusChanges, receiverChanges } from './alerts.ts';
+import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
+import type { PrometheusClient } from './prometheus.ts';
+import { collectSeries, evaluationRows, type NamedQueries, podRows, type SeriesRow } from './series.ts';
+
+export interface CollectRequest {
+  plan: Plan;
+  directories: RunDirectories;
+  load: LoadHandle;
+  tap: Tap;
+  receiver: AlertReceiver;
+  prometheus: PrometheusClient;
+  observers: Observers;
+  queries: NamedQueries;
+  journal: Journal;
+  clock: RunClock;
+  stop: StopSignal;
+  registryUrl: string;
+}
+
+export async function collectEvidence(request: CollectRequest): Promise<void> {
+  const { plan, directories, load, tap, receiver, observers, journal, clock, stop } = request;
+  const file = (name: string) => join(directories.bundle, name);
+  const attempt = async (what: string, act: () => Promise<void>) => {
+    try {
+      await act();
+    } catch (error) {
+      journal.write({ type: 'evidence.missing', what, reason: (error as Error).message });
+    }
+  };
+
+  let sent: SentEvent[] = [];
+  await attempt(FILES.requests, async () => {
+    await importRequests({
+      rawFile: load.rawFile,
+      runId: plan.run.id,
+      streams: plan.streams,
+      originEpochUs: Math.round(clock.originWallMs * 1000),
+      outFile: file(FILES.requests),
+    });
+    sent = await ledgerEvents(file(FILES.requests), plan);
+  });
+  const accepted = sent
+    .filter((s) => s.status !== null && s.status >= 200 && s.status < 300)
+    .map((s) => s.event_id);
+  await drain(accepted, tap.processed, plan.ledger.drainMs, journal, stop);
+  observers.stop();
+  const endMs = clock.now();
+
+  const rows: SeriesRow[] = podRows(observers.pods);
+  await attempt(FILES.alerts, async () => writeAlerts(request, endMs));
+  await attempt('rule evaluations', async () => {
+    const [rules, groups] = await Promise.all([
+      request.prometheus.rules(),
+      request.prometheus.groupEvaluations(),
+    ]);
+    rows.push(...evaluationRows(rules, groups, endMs));
+  });
+  const { rows: samples, missing } = await collectSeries(
+    request.prometheus,
+    plan,
+    request.queries,
+    endMs,
+    clock,
+  );
+  rows.push(...samples);
+  for (const what of missing) journal.write({ type: 'evidence.missing', ...what });
+
+  await attempt(FILES.ledger, async () => {
+    const ledger = ledgerRows(sent, tap.processed, clock);
+    await verifyArtifacts(ledger, request.registryUrl);
+    await writeTable('ledger', ledger, file(FILES.ledger));
+  });
+  await attempt(FILES.series, () => writeTable('series', rows, file(FILES.series)));
+  for (const reason of tap.garbled)
+    journal.write({
+      type: 'evidence.missing',
+      what: `${FILES.ledger}: a lifecycle event`,
+      reason: `not understood: ${reason}`,
+    });
+  for (const reason of receiver.garbled)
+    journal.write({
+      type: 'evidence.missing',
+      what: `${FILES.alerts}: a notification`,
+      reason: `not understood: ${reason}`,
+    });
+}
+
+async function writeTable(table: TableName, rows: readonly object[], file: string): Promise<void> {
+  using database = await Database.open();
+  await database.createTable(table);
+  await database.append(table, rows);
+  await database.writeParquet(table, file);
+}
+
+async function writeAlerts(request: CollectRequest, endMs: number): Promise<void> {
+  const { plan, directories, receiver, prometheus, clock } = request;
+  const file = join(directories.bundle, FILES.alerts);
+  // The file exists from here on: what follows adds to it, and an empty one means "asked, and nothing was there".
+  writeFileSync(file, '');
+  const endWallMs = clock.originWallMs + endMs;
+  const series = await prometheus.raw('ALERTS', endWallMs, endMs + 2 * plan.evaluationMs);
+  const changes: AlertChange[] = [
+    ...prometheusChanges(series, plan.evaluationMs, endWallMs, clock),
+    ...receiverChanges(receiver.deliveries, clock),
+  ];
+  changes.sort((a, b) => a.t - b.t);
+  appendFileSync(file, changes.map((change) => `${JSON.stringify(change)}\n`).join(''));
+}
+
+async function ledgerEvents(requestsFile: string, plan: Plan): Promise<SentEvent[]> {
+  const streams = plan.streams.filter((s) => s.ledger).map((s) => `'${s.name}'`);
+  if (streams.length === 0) return [];
+  using database = await Database.open();
+  return database.rows<SentEvent>(
+    `SELECT event_id, stream, phase, sent_us, done_us AS answered_us, status FROM read_parquet(${quote(requestsFile)})
+     WHERE event_id IS NOT NULL AND stream IN (${streams.join(', ')}) ORDER BY event_id`,
+  );
+}

@@ -1,0 +1,69 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { RunClock } from '../clock.ts';
+import type { Processed } from '../tap.ts';
+import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
+
+const clock = new RunClock();
+clock.setOrigin(1_000_000);
+const sent = (event_id: string, status: number | null): SentEvent => ({
+  event_id,
+  stream: 'builds',
+  phase: 'baseline',
+  sent_us: 1000,
+  answered_us: 2000,
+  status,
+});
+const processed = (wallMs: number, ...ids: string[]): Processed => ({
+  events: new Set(ids),
+  firstWallMs: wallMs,
+  result: 'completed',
+  artifact: undefined,
+});
+
+describe('ledgerRows', () => {
+  const rows = ledgerRows(
+    [sent('done', 202), sent('lost', 202), sent('twice', 202), sent('refused', 503), sent('silent', 0)],
+    new Map([
+      ['done', processed(1_000_500, 'x')],
+      ['twice', processed(1_000_600, 'x', 'y')],
+      ['silent', processed(1_000_700, 'z')],
+      ['nobody', processed(1_000_800, 'w')],
+      ['deploy', processed(999_000, 'v')],
+    ]),
+    clock,
+  );
+  const row = (id: string) => rows.find((r) => r.event_id === id);
+  it('accepts 2xx only', () =>
+    expect(rows.filter((r) => r.accepted).map((r) => r.event_id)).toEqual(['done', 'lost', 'twice']));
+  it('counts results, not deliveries', () =>
+    expect([row('done')?.processed, row('lost')?.processed, row('twice')?.processed]).toEqual([1, 0, 2]));
+  it('keeps what was processed though it was not accepted', () =>
+    expect(row('silent')).toMatchObject({ accepted: false, processed: 1, first_processed_us: 700_000 }));
+  it('shows what nobody sent', () => expect(row('nobody')).toMatchObject({ stream: null, processed: 1 }));
+  it('leaves the harness’s own preparation out', () => expect(row('deploy')).toBeUndefined());
+});
+
+describe('verifyArtifacts', () => {
+  it('believes the registry, not the claim', async () => {
+    const registry = createServer((request, response) =>
+      response.writeHead(request.url?.includes('there') ? 200 : 404).end(),
+    );
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+    const claim = (artifact: string | null) =>
+      ({ ...ledgerRows([sent('a', 202)], new Map(), clock)[0], artifact }) as never;
+    const rows = [claim('127.0.0.1:5000/fn/there@sha256:1'), claim('fn/gone@sha256:2'), claim(null)] as {
+      artifact_found: boolean | null;
+    }[];
+    await verifyArtifacts(rows as never, url);
+    registry.close();
+    registry.closeAllConnections();
+    await verifyArtifacts([], url);
+    expect(rows.map((r) => r.artifact_found)).toEqual([true, false, null]);
+    const unasked = [claim('fn/there@sha256:1')] as { artifact_found: boolean | null }[];
+    await verifyArtifacts(unasked as never, 'http://127.0.0.1:1');
+    expect(unasked[0]?.artifact_found).toBeNull();
+  });
+});

@@ -1,0 +1,85 @@
+/** Joins what clients sent (requests.parquet) with what the tap saw processed into the rows of ledger.parquet. */
+import type { RunClock } from '../clock.ts';
+import type { Processed } from '../tap.ts';
+
+export interface LedgerRow {
+  event_id: string;
+  stream: string | null;
+  phase: string | null;
+  sent_us: number | null;
+  answered_us: number | null;
+  status: number | null;
+  accepted: boolean;
+  processed: number;
+  first_processed_us: number | null;
+  result: string | null;
+  artifact: string | null;
+  artifact_found: boolean | null;
+}
+
+export interface SentEvent {
+  event_id: string;
+  stream: string;
+  phase: string;
+  sent_us: number;
+  answered_us: number | null;
+  status: number | null;
+}
+
+/** What was processed before the run's origin belongs to the harness's preparation (deploying, warming up), not to the ledger. */
+export function ledgerRows(
+  sent: SentEvent[],
+  processed: ReadonlyMap<string, Processed>,
+  clock: RunClock,
+): LedgerRow[] {
+  const toUs = (wallMs: number) => Math.round((wallMs - clock.originWallMs) * 1000);
+  const outcome = (p: Processed | undefined) => ({
+    processed: p?.events.size ?? 0,
+    first_processed_us: p ? toUs(p.firstWallMs) : null,
+    result: p?.result ?? null,
+    artifact: p?.artifact ?? null,
+    artifact_found: null,
+  });
+  const rows: LedgerRow[] = sent.map((s) => ({
+    ...s,
+    accepted: s.status !== null && s.status >= 200 && s.status < 300,
+    ...outcome(processed.get(s.event_id)),
+  }));
+  const known = new Set(sent.map((s) => s.event_id));
+  for (const [eventId, p] of processed) {
+    if (known.has(eventId) || p.firstWallMs < clock.originWallMs) continue;
+    rows.push({
+      event_id: eventId,
+      stream: null,
+      phase: null,
+      sent_us: null,
+      answered_us: null,
+      status: null,
+      accepted: false,
+      ...outcome(p),
+    });
+  }
+  return rows;
+}
+
+/** Asks the registry itself for every image that the platform says it pushed: a claim is no evidence. Fills `artifact_found`. */
+export async function verifyArtifacts(rows: LedgerRow[], registryUrl: string): Promise<void> {
+  const queue = rows.filter((r) => r.artifact !== null);
+  const worker = async () => {
+    for (let row = queue.pop(); row; row = queue.pop()) {
+      const [repository, digest] = (row.artifact as string).split('@');
+      const path = repository?.replace(/^[^/]*[.:][^/]*\//, '');
+      const response = await fetch(`${registryUrl}/v2/${path}/manifests/${digest}`, {
+        method: 'HEAD',
+        headers: {
+          accept:
+            'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json',
+        },
+        signal: AbortSignal.timeout(5000),
+      }).catch(() => undefined);
+      // No answer at all proves nothing about the image; 404 does.
+      row.artifact_found = response === undefined || response.status >= 500 ? null : response.status === 200;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+}

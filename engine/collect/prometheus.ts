@@ -1,0 +1,137 @@
+/** The few calls of Prometheus's HTTP API that evidence is made of. Every answer is checked; an error is never an empty result. */
+import { z } from 'zod';
+import { EvidenceError } from '../../base/errors.ts';
+
+const Matrix = z.object({
+  status: z.literal('success'),
+  data: z.object({
+    resultType: z.string(),
+    result: z.array(
+      z.object({
+        metric: z.record(z.string(), z.string()),
+        values: z.array(z.tuple([z.number(), z.string()])).optional(),
+        value: z.tuple([z.number(), z.string()]).optional(),
+      }),
+    ),
+  }),
+});
+
+const Rules = z.object({
+  status: z.literal('success'),
+  data: z.object({
+    groups: z.array(
+      z.object({
+        name: z.string(),
+        file: z.string(),
+        rules: z.array(
+          z.object({
+            name: z.string(),
+            health: z.string(),
+            lastError: z.string().optional(),
+            type: z.string(),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
+
+export interface Sample {
+  /** Milliseconds since the epoch. */
+  wallMs: number;
+  value: number;
+}
+
+export interface PromSeries {
+  labels: Record<string, string>;
+  samples: Sample[];
+}
+
+export interface RuleHealth {
+  alert: string;
+  group: string;
+  file: string;
+  health: string;
+  lastError: string;
+}
+
+export class PrometheusClient {
+  private readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** Raw samples of a selector in (at - rangeMs, at]. */
+  raw(selector: string, atMs: number, rangeMs: number): Promise<PromSeries[]> {
+    return this.instant(`${selector}[${Math.ceil(rangeMs)}ms]`, atMs);
+  }
+
+  /** Value of a query at one instant. */
+  async instant(query: string, atMs: number): Promise<PromSeries[]> {
+    return this.series('/api/v1/query', { query, time: String(atMs / 1000) });
+  }
+
+  async range(query: string, fromMs: number, toMs: number, stepMs: number): Promise<PromSeries[]> {
+    return this.series('/api/v1/query_range', {
+      query,
+      start: String(fromMs / 1000),
+      end: String(toMs / 1000),
+      step: String(stepMs / 1000),
+    });
+  }
+
+  async rules(): Promise<RuleHealth[]> {
+    const { data } = Rules.parse(await this.get('/api/v1/rules', { type: 'alert' }));
+    return data.groups.flatMap((g) =>
+      g.rules.map((r) => ({
+        alert: r.name,
+        group: g.name,
+        file: g.file,
+        health: r.health,
+        lastError: r.lastError ?? '',
+      })),
+    );
+  }
+
+  /** Evaluations of each rule group since Prometheus started, from its own metrics; key `file;group`. */
+  async groupEvaluations(): Promise<Map<string, number>> {
+    const response = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(5000) });
+    const text = await response.text();
+    return new Map(
+      [...text.matchAll(/^prometheus_rule_group_iterations_total\{rule_group="([^"]+)"\} (\S+)/gm)].map(
+        (m) => [m[1] as string, Number(m[2])],
+      ),
+    );
+  }
+
+  private async series(path: string, parameters: Record<string, string>): Promise<PromSeries[]> {
+    const { data } = Matrix.parse(await this.get(path, parameters));
+    return data.result.map((r) => ({
+      labels: r.metric,
+      samples: (r.values ?? (r.value ? [r.value] : [])).map(([at, value]) => ({
+        wallMs: at * 1000,
+        value: Number(value),
+      })),
+    }));
+  }
+
+  /** @throws EvidenceError with Prometheus's own words. */
+  private async get(path: string, parameters: Record<string, string>): Promise<unknown> {
+    let text: string;
+    try {
+      const response = await fetch(`${this.url}${path}?${new URLSearchParams(parameters)}`, {
+        signal: AbortSignal.timeout(10_000),
+      });
+      text = await response.text();
+      if (!response.ok)
+        throw new EvidenceError(
+          `Prometheus answered ${response.status} to ${parameters['query'] ?? path}: ${text.slice(0, 300)}`,
+        );
+    } catch (cause) {
+      if (cause instanceof EvidenceError) throw cause;
+      throw new EvidenceError(`Prometheus did not answer ${path}: ${(cause as Error).message}`, { cause });
+    }
+    return JSON.parse(text);
+  }
+}

@@ -1,0 +1,133 @@
+/** Fetches every named query of the profile into rows of series.parquet. What can not be fetched is named in the journal. */
+import type { Plan } from '../../evidence/plan.ts';
+import type { RunClock } from '../clock.ts';
+import type { PodSample } from '../observers.ts';
+import type { PrometheusClient, PromSeries, RuleHealth } from './prometheus.ts';
+
+export interface SeriesRow {
+  query: string;
+  kind: 'raw' | 'range' | 'phase' | 'observed';
+  phase: string | null;
+  labels: string;
+  t_us: number;
+  value: number;
+}
+
+export interface NamedQueries {
+  /** Selectors of counters, fetched as scraped. */
+  counters: Record<string, string>;
+  /** PromQL with `$window`, over the whole run in steps of a scrape. */
+  series: Record<string, string>;
+}
+
+export interface Missing {
+  what: string;
+  reason: string;
+}
+
+/** Points of a chart's curve over the whole run: enough for a screen's width. */
+const RANGE_POINTS = 240;
+
+export async function collectSeries(
+  client: PrometheusClient,
+  plan: Plan,
+  queries: NamedQueries,
+  endMs: number,
+  clock: RunClock,
+): Promise<{ rows: SeriesRow[]; missing: Missing[] }> {
+  const rows: SeriesRow[] = [];
+  const missing: Missing[] = [];
+  const wall = (t: number) => clock.originWallMs + t;
+  const add = (query: string, kind: SeriesRow['kind'], phase: string | null, series: PromSeries[]) => {
+    for (const { labels, samples } of series) {
+      const text = JSON.stringify(
+        Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))),
+      );
+      for (const { wallMs, value } of samples) {
+        if (Number.isFinite(value))
+          rows.push({
+            query,
+            kind,
+            phase,
+            labels: text,
+            t_us: Math.round((wallMs - clock.originWallMs) * 1000),
+            value,
+          });
+      }
+    }
+  };
+  const attempt = async (what: string, fetchAndAdd: () => Promise<void>) => {
+    try {
+      await fetchAndAdd();
+    } catch (error) {
+      missing.push({ what, reason: (error as Error).message });
+    }
+  };
+  const windowText = (ms: number) => `${Math.max(1, Math.round(ms))}ms`;
+  const rateWindow = windowText(Math.max(8 * plan.scrapeMs, 1000));
+  const step = Math.max(plan.scrapeMs, endMs / RANGE_POINTS);
+
+  const core = Object.entries(plan.core).flatMap(([stream, metrics]) =>
+    Object.entries(metrics).map(([metric, promql]) => [`core.${stream}.${metric}`, promql] as const),
+  );
+  await Promise.all([
+    ...Object.entries(queries.counters).map(([name, selector]) =>
+      // Two scrapes before the origin, so that an increase right at the start has something to rise from.
+      attempt(`series.parquet: ${name}`, async () =>
+        add(name, 'raw', null, await client.raw(selector, wall(endMs), endMs + 2 * plan.scrapeMs)),
+      ),
+    ),
+    ...[...Object.entries(queries.series), ...core].map(([name, promql]) =>
+      attempt(`series.parquet: ${name}`, async () =>
+        add(
+          name,
+          'range',
+          null,
+          await client.range(promql.replaceAll('$window', rateWindow), wall(0), wall(endMs), step),
+        ),
+      ),
+    ),
+    ...core.flatMap(([name, promql]) =>
+      plan.phases.map((phase) =>
+        attempt(`series.parquet: ${name} in ${phase.name}`, async () => {
+          // One scrape after the phase's end: what happened in the phase has been scraped by then.
+          const at = wall(phase.endMs + plan.scrapeMs);
+          add(
+            name,
+            'phase',
+            phase.name,
+            await client.instant(promql.replaceAll('$window', windowText(phase.endMs - phase.startMs)), at),
+          );
+        }),
+      ),
+    ),
+  ]);
+  return { rows, missing };
+}
+
+export function podRows(samples: PodSample[]): SeriesRow[] {
+  return samples.map(({ t, function: name, pods }) => ({
+    query: 'pods',
+    kind: 'observed',
+    phase: null,
+    labels: JSON.stringify({ function: name }),
+    t_us: Math.round(t * 1000),
+    value: pods,
+  }));
+}
+
+/** How often each alert rule was evaluated; 0 for a rule that is not healthy: its silence says nothing. */
+export function evaluationRows(
+  rules: RuleHealth[],
+  groups: ReadonlyMap<string, number>,
+  endMs: number,
+): SeriesRow[] {
+  return rules.map((rule) => ({
+    query: 'rule_evaluations',
+    kind: 'observed',
+    phase: null,
+    labels: JSON.stringify({ alert: rule.alert }),
+    t_us: Math.round(endMs * 1000),
+    value: rule.health === 'ok' ? (groups.get(`${rule.file};${rule.group}`) ?? 0) : 0,
+  }));
+}

@@ -1,0 +1,105 @@
+/**
+ * Leads one fault through its life: undo on disk, injected, effect seen, (held), reverted, effect gone, audited.
+ * Every step is in the journal at the instant at which it happened; a step that fails is there as well.
+ */
+import type { ArmedFault } from '../chaos/fault.ts';
+import type { UndoLog } from '../chaos/undo/log.ts';
+import { describeUndo } from '../chaos/undo/operations.ts';
+import type { PlannedFault } from '../evidence/plan.ts';
+import type { Journal } from './journal.ts';
+
+const PROBE_EVERY_MS = 100;
+
+export type FaultState = 'planned' | 'active' | 'over';
+
+export class FaultLife {
+  readonly planned: PlannedFault;
+  state: FaultState = 'planned';
+  private readonly armed: ArmedFault;
+  private readonly journal: Journal;
+  private readonly undoLog: UndoLog;
+  private undoIds: number[] = [];
+
+  constructor(planned: PlannedFault, armed: ArmedFault, journal: Journal, undoLog: UndoLog) {
+    this.planned = planned;
+    this.armed = armed;
+    this.journal = journal;
+    this.undoLog = undoLog;
+  }
+
+  /** Injects, then watches for the effect. Never throws: the judge reads failures from the journal. */
+  async begin(): Promise<void> {
+    const fault = this.planned.name;
+    try {
+      // What the probe sees before the fault would prove nothing afterwards.
+      const before = await this.armed.probe();
+      if (before.seen)
+        this.journal.write({
+          type: 'fault.error',
+          fault,
+          step: 'probe',
+          message: `the effect was there before the injection: ${before.detail}`,
+        });
+      for (const undo of this.armed.undo) {
+        this.undoIds.push(this.undoLog.record(`fault ${fault}`, undo));
+        this.journal.write({ type: 'fault.undo-recorded', fault, undo: describeUndo(undo) });
+      }
+      if (this.armed.undo.length === 0)
+        this.journal.write({ type: 'fault.undo-recorded', fault, undo: this.planned.undo });
+      this.journal.write({ type: 'fault.injecting', fault });
+      this.state = 'active';
+      const detail = await this.armed.inject();
+      this.journal.write({ type: 'fault.injected', fault, detail });
+    } catch (error) {
+      this.journal.write({ type: 'fault.error', fault, step: 'inject', message: (error as Error).message });
+      return;
+    }
+    await this.watch(true, 'fault.effect-seen', 'fault.effect-not-seen');
+  }
+
+  /** Reverts, waits until the effect is gone, and audits. Never throws. */
+  async end(): Promise<void> {
+    if (this.state !== 'active') return;
+    const fault = this.planned.name;
+    this.state = 'over';
+    this.journal.write({ type: 'fault.reverting', fault });
+    try {
+      await this.armed.revert();
+      this.journal.write({ type: 'fault.reverted', fault });
+    } catch (error) {
+      this.journal.write({ type: 'fault.error', fault, step: 'revert', message: (error as Error).message });
+    }
+    await this.watch(false, 'fault.effect-gone', 'fault.effect-not-gone');
+    const leaks = await this.armed
+      .audit()
+      .catch((error: Error) => [`the audit itself failed: ${error.message}`]);
+    this.journal.write({ type: 'fault.audit', fault, clean: leaks.length === 0, leaks });
+    // A leak stays in the undo log, so that the reaper tries again.
+    if (leaks.length === 0) for (const id of this.undoIds) this.undoLog.done(id);
+  }
+
+  private async watch(
+    wanted: boolean,
+    yes: 'fault.effect-seen' | 'fault.effect-gone',
+    no: 'fault.effect-not-seen' | 'fault.effect-not-gone',
+  ): Promise<void> {
+    const fault = this.planned.name;
+    const deadline = performance.now() + this.planned.effectWithinMs;
+    let last = 'never looked';
+    while (performance.now() < deadline) {
+      const at = performance.now();
+      try {
+        const { seen, detail } = await this.armed.probe();
+        last = detail;
+        if (seen === wanted) {
+          this.journal.write({ type: yes, fault, probe: this.planned.probe, detail }, at);
+          return;
+        }
+      } catch (error) {
+        last = `the probe itself failed: ${(error as Error).message}`;
+      }
+      await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
+    }
+    this.journal.write({ type: no, fault, probe: this.planned.probe, detail: last });
+  }
+}

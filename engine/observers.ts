@@ -1,0 +1,74 @@
+/** What the harness counts itself while a run is going: pods, its own CPU, the generator's CPU. */
+import { processCpuSeconds } from '../base/process-cpu.ts';
+import type { RunningTarget } from '../targets/target.ts';
+import type { RunClock } from './clock.ts';
+import type { Journal } from './journal.ts';
+
+/** Often enough to time scale-to-zero and scale-up to a quarter of a second; a look at /proc costs about 3 ms. */
+const PODS_EVERY_MS = 250;
+const CPU_EVERY_MS = 2000;
+
+export interface PodSample {
+  /** Milliseconds since the run's origin. */
+  t: number;
+  function: string;
+  pods: number;
+}
+
+export interface Observers {
+  pods: PodSample[];
+  stop(): void;
+}
+
+export function startObservers(options: {
+  target: RunningTarget;
+  clock: RunClock;
+  journal: Journal;
+  generatorPid: number;
+  functions: string[];
+}): Observers {
+  const { target, clock, journal, generatorPid } = options;
+  const pods: PodSample[] = [];
+  const last = new Map<string, number>();
+  const lookAtPods = () => {
+    const counted = target.pods();
+    const t = clock.now();
+    for (const name of new Set([...options.functions, ...counted.keys(), ...last.keys()])) {
+      const count = counted.get(name) ?? 0;
+      // Changes only, with the sample before the change: the steps stay exact and the bundle small.
+      if (last.get(name) === count) continue;
+      pods.push({ t, function: name, pods: count });
+      last.set(name, count);
+    }
+  };
+  const harness = cpuMeter(
+    () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6 + target.harnessCpuSeconds(),
+  );
+  const generator = cpuMeter(() => processCpuSeconds(generatorPid));
+  const lookAtCpu = () => {
+    journal.write({ type: 'harness.sample', cpu: harness(), rssBytes: process.memoryUsage.rss() });
+    journal.write({ type: 'generator.sample', cpu: generator() });
+  };
+  lookAtPods();
+  const timers = [setInterval(lookAtPods, PODS_EVERY_MS), setInterval(lookAtCpu, CPU_EVERY_MS)];
+  return {
+    pods,
+    stop() {
+      for (const timer of timers) clearInterval(timer);
+      const t = clock.now();
+      for (const [name, count] of last) pods.push({ t, function: name, pods: count });
+    },
+  };
+}
+
+/** Returns a function that gives the CPU share (1 = one core) since it was called last. */
+function cpuMeter(seconds: () => number): () => number {
+  let cpu = seconds();
+  let at = performance.now();
+  return () => {
+    const [cpuNow, now] = [seconds(), performance.now()];
+    const share = Math.max(0, ((cpuNow - cpu) * 1000) / (now - at));
+    [cpu, at] = [cpuNow, now];
+    return Math.round(share * 10_000) / 10_000;
+  };
+}

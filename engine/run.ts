@@ -1,0 +1,304 @@
+/**
+ * One run from its directories to its verdict's evidence: target up, functions deployed, load and faults on one
+ * timeline, drain, collection, target down, audit. Whatever happens on the way, the undo is carried out and the journal
+ * says how it ended; the judge then reads the bundle and nothing else.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HarnessError } from '../base/errors.ts';
+import { freePorts } from '../base/ports.ts';
+import { FAULTS } from '../chaos/faults/index.ts';
+import { UndoLog, undoAll } from '../chaos/undo/log.ts';
+import { RUN_MARK } from '../chaos/undo/marked.ts';
+import { leftover } from '../chaos/undo/operations.ts';
+import { type Reaper, startReaper } from '../chaos/undo/reaper.ts';
+import type { Plan } from '../evidence/plan.ts';
+import { FILES } from '../evidence/tables.ts';
+import type { Scenario } from '../scenarios/schema.ts';
+import type { RunningTarget, Target } from '../targets/target.ts';
+import { watchAborts } from './abort.ts';
+import { RunClock } from './clock.ts';
+import { collectEvidence } from './collect/index.ts';
+import { PrometheusClient } from './collect/prometheus.ts';
+import type { NamedQueries } from './collect/series.ts';
+import { conduct } from './conductor.ts';
+import { FaultLife } from './fault-life.ts';
+import { Journal, type JournalListener } from './journal.ts';
+import type { LiveLoad } from './load/live-tail.ts';
+import { type LoadHandle, startLoad } from './load/start.ts';
+import { type Observers, startObservers } from './observers.ts';
+import type { RunDirectories } from './run-directories.ts';
+import { settle } from './settle.ts';
+import { deployFunctions } from './setup.ts';
+import { StoppedError, type StopReason, StopSignal } from './stop.ts';
+import { openTap, type Tap } from './tap.ts';
+import { type AlertReceiver, startAlertReceiver } from './webhook.ts';
+
+export interface RunRequest {
+  plan: Plan;
+  scenario: Scenario;
+  target: Target;
+  directories: RunDirectories;
+  /** Prometheus rule file of this run. */
+  rules: string;
+  queries: NamedQueries;
+  k6Path: string;
+  onEntry: JournalListener;
+  /** Called about once a second while load is going. */
+  onLive(live: LiveLoad, firing: string[]): void;
+}
+
+const SETTLE_WITHIN_MS = 20_000;
+
+export class Run {
+  private readonly request: RunRequest;
+  private readonly stopSignal = new StopSignal();
+  private readonly clock = new RunClock();
+  private readonly journal: Journal;
+  private readonly undo: UndoLog;
+
+  constructor(request: RunRequest) {
+    this.request = request;
+    const { directories, plan } = request;
+    writeFileSync(join(directories.bundle, FILES.plan), `${JSON.stringify(plan, null, 1)}\n`);
+    this.journal = new Journal(join(directories.bundle, FILES.journal));
+    this.journal.listen(request.onEntry);
+    this.undo = new UndoLog(directories.work);
+  }
+
+  /** Stops the run in order: load ended, faults reverted, evidence collected. */
+  interrupt(): void {
+    this.stopSignal.stop({ outcome: 'interrupted', reason: 'interrupted by the user' });
+  }
+
+  /** Carries out every undo at once, evidence or not. */
+  async undoNow(): Promise<void> {
+    await undoAll(this.request.directories.work);
+  }
+
+  /** Resolves when the bundle is complete and nothing of the run is left; the judge takes over. Never throws for what a run can meet. */
+  async execute(): Promise<void> {
+    const { directories, plan } = this.request;
+    // Undone in the reverse order: processes first, then the directory that they use.
+    this.undo.record('make the work directory', { op: 'remove-directory', path: directories.work });
+    const processes = { op: 'kill-marked', run: plan.run.id } as const;
+    this.undo.record('start processes', processes);
+    let reaper: Reaper | undefined;
+    let crash: Error | undefined;
+    try {
+      reaper = await startReaper(directories.work, join(directories.logs, 'reaper.log'));
+      await this.withTarget();
+    } catch (error) {
+      if (!(error instanceof StoppedError)) crash = error as Error;
+    }
+    const failures = await undoAll(directories.work);
+    const leaks = [...failures, ...leftover(processes)];
+    this.journal.write({ type: 'audit', clean: leaks.length === 0, leaks });
+    const stopped = this.stopSignal.reason;
+    if (crash)
+      this.journal.write({
+        type: 'run.ended',
+        outcome: 'crashed',
+        reason: describe(crash),
+        blame: 'harness',
+      });
+    else
+      this.journal.write({
+        type: 'run.ended',
+        outcome: stopped?.outcome ?? 'completed',
+        ...(stopped ? { reason: stopped.reason, ...(stopped.blame ? { blame: stopped.blame } : {}) } : {}),
+      });
+    this.journal.close();
+    this.undo.close();
+    await reaper?.release();
+  }
+
+  private async withTarget(): Promise<void> {
+    const { plan, target, directories, rules } = this.request;
+    const receiver = await startAlertReceiver();
+    let running: RunningTarget | undefined;
+    try {
+      const began = performance.now();
+      running = await target.up({
+        runId: plan.run.id,
+        workDirectory: directories.work,
+        logDirectory: directories.logs,
+        timeScale: plan.run.timeScale,
+        defects: plan.run.defects,
+        rules,
+        scrapeMs: plan.scrapeMs,
+        evaluationMs: plan.evaluationMs,
+        webhookUrl: receiver.url,
+        longestRecoveryMs: Math.max(0, ...plan.recovery.map((r) => r.rtoMs)),
+        undo: this.undo,
+        onEvent: (event) => {
+          if (event.type === 'lost')
+            this.abort(
+              { outcome: 'aborted', reason: `${event.component} ${event.reason}`, blame: event.blame },
+              event.component,
+            );
+          else
+            this.journal.write(
+              event.type === 'started'
+                ? { ...event, type: 'component.started' }
+                : { ...event, type: 'component.exited' },
+            );
+        },
+      });
+      this.stopSignal.throwIfStopped();
+      this.journal.write({
+        type: 'target.up',
+        seconds: (performance.now() - began) / 1000,
+        components: running.components,
+      });
+      await this.withPlatform(running, receiver);
+    } finally {
+      const began = performance.now();
+      await running?.down();
+      await receiver.close();
+      this.journal.write({ type: 'target.down', seconds: (performance.now() - began) / 1000 });
+    }
+  }
+
+  private async withPlatform(running: RunningTarget, receiver: AlertReceiver): Promise<void> {
+    const { plan, scenario } = this.request;
+    const prometheus = new PrometheusClient(running.endpoints.prometheus);
+    const tap = await openTap(running.endpoints.broker);
+    try {
+      const functions = await deployFunctions(scenario.spec.functions, running.endpoints, plan.run.id);
+      this.stopSignal.throwIfStopped();
+      await settle(
+        prometheus,
+        { scrapeMs: plan.scrapeMs, evaluationMs: plan.evaluationMs, withinMs: SETTLE_WITHIN_MS },
+        this.stopSignal,
+      );
+      this.stopSignal.throwIfStopped();
+      const load = await this.startLoad(running);
+      try {
+        await this.timeline(running, load, receiver, tap, functions, prometheus);
+      } finally {
+        await load.stop();
+      }
+    } finally {
+      await tap.close();
+    }
+  }
+
+  private async startLoad(running: RunningTarget): Promise<LoadHandle> {
+    const { plan, directories, k6Path } = this.request;
+    const [apiPort] = (await freePorts(1)) as [number];
+    return startLoad({
+      k6Path,
+      scriptPath: fileURLToPath(new URL('../scenarios/k6/main.ts', import.meta.url)),
+      run: plan.run,
+      streams: plan.streams,
+      endpoints: { RECEIVER_URL: running.endpoints.receiver, GATEWAY_URL: running.endpoints.gateway },
+      workDir: join(directories.work, 'k6'),
+      apiPort,
+      env: { [RUN_MARK]: plan.run.id },
+    });
+  }
+
+  private async timeline(
+    running: RunningTarget,
+    load: LoadHandle,
+    receiver: AlertReceiver,
+    tap: Tap,
+    functions: string[],
+    prometheus: PrometheusClient,
+  ): Promise<void> {
+    const { plan, scenario, directories, queries } = this.request;
+    const faults = plan.faults.map((planned) => {
+      const kind = FAULTS.get(planned.kind);
+      if (!kind) throw new HarnessError(`the plan has a fault of unknown kind ${planned.kind}`);
+      return new FaultLife(
+        planned,
+        kind.arm(planned.name, planned.params, running.drivers),
+        this.journal,
+        this.undo,
+      );
+    });
+    this.clock.setOrigin((await load.begin()) / 1000);
+    this.journal.write({ type: 'run.started' }, performance.now() - this.clock.now());
+    for (const stream of plan.streams) this.journal.write({ type: 'load.started', stream: stream.name });
+    const observers: Observers = startObservers({
+      target: running,
+      clock: this.clock,
+      journal: this.journal,
+      generatorPid: load.pid,
+      functions,
+    });
+    const watch = watchAborts({
+      plan,
+      conditions: scenario.spec.abort,
+      load,
+      clock: this.clock,
+      abort: (reason) => this.abort(reason, 'abort condition'),
+      onLive: (live) => void this.showLive(live, prometheus),
+    });
+    void load.done.then(({ exitCode, detail }) => {
+      const early = this.clock.now() < (plan.phases.at(-1)?.endMs ?? 0) - 500;
+      if (exitCode !== 0 && early && !this.stopSignal.stopped)
+        this.abort(
+          {
+            outcome: 'aborted',
+            reason: `the load generator ended with code ${exitCode}: ${detail}`,
+            blame: 'evidence',
+          },
+          'load generator',
+        );
+    });
+    try {
+      await conduct(plan, faults, this.journal, this.clock, this.stopSignal);
+    } finally {
+      watch.stop();
+    }
+    if (this.stopSignal.stopped) await load.stop();
+    const ended = await load.done;
+    for (const stream of plan.streams)
+      this.journal.write({
+        type: 'load.ended',
+        stream: stream.name,
+        exitCode: ended.exitCode,
+        ...(ended.detail ? { detail: ended.detail } : {}),
+      });
+    await collectEvidence({
+      plan,
+      directories,
+      load,
+      tap,
+      receiver,
+      prometheus,
+      observers,
+      queries,
+      journal: this.journal,
+      clock: this.clock,
+      stop: this.stopSignal,
+      registryUrl: running.endpoints.registry,
+    });
+  }
+
+  private async showLive(live: LiveLoad, prometheus: PrometheusClient): Promise<void> {
+    // The view is a convenience: when Prometheus does not answer, the evidence says so, not the view.
+    const firing = await prometheus.instant('ALERTS{alertstate="firing"}', Date.now()).catch(() => []);
+    this.request.onLive(live, [...new Set(firing.map((f) => f.labels['alertname'] ?? '?'))]);
+  }
+
+  private abort(reason: StopReason, condition: string): void {
+    if (!this.stopSignal.stopped)
+      this.journal.write({
+        type: 'abort',
+        condition,
+        message: reason.reason,
+        blame: reason.blame ?? 'harness',
+      });
+    this.stopSignal.stop(reason);
+  }
+}
+
+function describe(error: Error): string {
+  return error instanceof HarnessError
+    ? error.message
+    : `${error.name}: ${error.message}\n${error.stack?.split('\n').slice(1, 4).join('\n') ?? ''}`;
+}

@@ -1,0 +1,110 @@
+/**
+ * The ledger's tap: a queue of the harness's own on the platform's event exchange. It keeps every terminal event,
+ * whatever the platform's metrics say, and survives the partition of the platform from its broker, since the harness
+ * connects by a way of its own. A lost connection is made again; the queue keeps what comes meanwhile.
+ */
+import amqp, { type ChannelModel } from 'amqplib';
+import { z } from 'zod';
+
+/** Terminal events end the platform's debt for one CloudEvent. Source: PLATFORM.md, "Events out". */
+const TERMINAL: Record<string, 'completed' | 'failed' | 'success' | 'error'> = {
+  'io.knative.lambda.lifecycle.build.completed': 'completed',
+  'io.knative.lambda.lifecycle.build.failed': 'failed',
+  'io.knative.lambda.response.success': 'success',
+  'io.knative.lambda.response.error': 'error',
+};
+
+const TerminalEvent = z.object({
+  id: z.string(),
+  type: z.string(),
+  correlationid: z.string(),
+  data: z.object({ image: z.string().optional(), digest: z.string().optional() }).optional(),
+});
+
+export interface Processed {
+  /** Distinct terminal events seen (a redelivery of the same event id is one). */
+  events: Set<string>;
+  /** Milliseconds since the epoch when the first was seen. */
+  firstWallMs: number;
+  result: 'completed' | 'failed' | 'success' | 'error';
+  /** repository@digest that the platform claims to have pushed. */
+  artifact: string | undefined;
+}
+
+export interface Tap {
+  /** By id of the causing CloudEvent. */
+  processed: Map<string, Processed>;
+  garbled: string[];
+  close(): Promise<void>;
+}
+
+const EXCHANGE = 'knative-lambda.events';
+const QUEUE = 'faultline-tap';
+
+/** @throws Error when the first connection fails. */
+export async function openTap(brokerUrl: string): Promise<Tap> {
+  const processed = new Map<string, Processed>();
+  const garbled: string[] = [];
+  let closing = false;
+  let model: ChannelModel | undefined;
+
+  const connect = async (): Promise<void> => {
+    const connection = await amqp.connect(`${brokerUrl}?heartbeat=5`, { timeout: 2000 });
+    model = connection;
+    connection.on('error', () => {});
+    connection.on('close', () => void reconnect());
+    const channel = await connection.createChannel();
+    await channel.assertExchange(EXCHANGE, 'topic', { durable: true });
+    await channel.assertQueue(QUEUE, { durable: true });
+    await channel.bindQueue(QUEUE, EXCHANGE, '#');
+    await channel.consume(QUEUE, (message) => {
+      if (!message) return;
+      note(message.content);
+      channel.ack(message);
+    });
+  };
+  const reconnect = async (): Promise<void> => {
+    while (!closing) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      try {
+        return await connect();
+      } catch {
+        // The broker is away; the queue is durable and keeps what comes.
+      }
+    }
+  };
+  const note = (content: Buffer): void => {
+    const now = Date.now();
+    try {
+      const event = TerminalEvent.safeParse(JSON.parse(content.toString('utf8')));
+      // Events that are not about one causing event (service.created) have no correlationid and are no terminal ones.
+      if (!event.success) return;
+      const result = TERMINAL[event.data.type];
+      if (result === undefined) return;
+      const known = processed.get(event.data.correlationid);
+      if (known) {
+        known.events.add(event.data.id);
+        return;
+      }
+      const { image, digest } = event.data.data ?? {};
+      processed.set(event.data.correlationid, {
+        events: new Set([event.data.id]),
+        firstWallMs: now,
+        result,
+        artifact: image && digest ? `${image}@${digest}` : undefined,
+      });
+    } catch (error) {
+      garbled.push((error as Error).message);
+    }
+  };
+
+  await connect();
+  return {
+    processed,
+    garbled,
+    async close() {
+      closing = true;
+      await model?.close().catch(() => {});
+    },
+  };
+}

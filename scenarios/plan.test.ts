@@ -1,0 +1,237 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RefusedError } from '../base/errors.ts';
+import type { Objective, PlannedRule } from '../evidence/plan.ts';
+import type { Catalog } from './catalog.ts';
+import { loadScenarios } from './load.ts';
+import { makePlan, type RunFacts, undetectableRules } from './plan.ts';
+
+const rule = (alert: string, forMs: number, rangeMs = 0): PlannedRule => ({
+  alert,
+  expr: 'up == 0',
+  forMs,
+  rangeMs,
+  labels: {},
+  annotations: {},
+  file: 'rules.yaml',
+});
+
+const ratio = (target: number): Objective => ({
+  name: 'build-success',
+  title: 'Builds succeed',
+  source: 'test',
+  indicator: {
+    type: 'ratio',
+    good: 'true',
+    total: { table: 'ledger', where: "stream = 'builds' AND accepted" },
+  },
+  op: 'gte',
+  target,
+  timeScaled: false,
+  phases: ['run'],
+  minSamples: 1,
+  informational: false,
+});
+
+const catalog: Catalog = {
+  target: 'local',
+  profile: { name: 'reference', sha256: '', core: { builds: { qps: 'x' } }, honesty: [] },
+  rules: [rule('Down', 2000), rule('Backlog', 10_000)],
+  objectiveNames: ['build-success'],
+  objective: (use) =>
+    use.ref === 'build-success' ? { ...ratio(use.target ?? 0.95), phases: use.phases } : undefined,
+  faultKinds: ['component-killed'],
+  fault: (kind) =>
+    kind === 'component-killed'
+      ? {
+          refuse: (p) => (p['component'] === 'builder' ? undefined : 'no such component'),
+          undo: () => 'start it',
+          probe: () => 'no answer',
+        }
+      : undefined,
+  scrapeMs: 250,
+  evaluationMs: 250,
+};
+
+const facts: RunFacts = {
+  id: 'r1',
+  seed: 1,
+  timeScale: 60,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  defects: [],
+  targetDetail: {},
+  versions: {},
+  host: {},
+  sharedCores: 2,
+};
+
+const SCENARIO = `apiVersion: faultline.dev/v1
+kind: Scenario
+metadata: { name: killed, title: Killed }
+spec:
+  claim: It comes back.
+  phases: { baseline: 10m, inject: 10m, recover: 10m }
+  load:
+    - { name: builds, script: builds, rate: 10/s }
+  faults:
+    - { name: kill, kind: component-killed, params: { component: builder }, at: inject, until: recover }
+  objectives:
+    - { ref: build-success, phases: [run] }
+  alerts:
+    mustFire:
+      - { alert: Down, fault: kill, within: 4m, clearsWithin: 2m }
+`;
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'faultline-plan-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function plan(text: string, overrides: Partial<Catalog> = {}) {
+  const file = join(directory, 'scenario.yaml');
+  writeFileSync(file, text);
+  const [scenario] = loadScenarios([file]);
+  return makePlan(scenario as NonNullable<typeof scenario>, { ...catalog, ...overrides }, facts);
+}
+
+function refusal(text: string, overrides: Partial<Catalog> = {}): string {
+  try {
+    plan(text, overrides);
+  } catch (error) {
+    expect(error).toBeInstanceOf(RefusedError);
+    return (error as Error).message;
+  }
+  throw new Error('the plan was not refused');
+}
+
+describe('makePlan', () => {
+  it('divides phases, deadlines and nothing else by the time scale', () => {
+    const made = plan(SCENARIO);
+    expect(made.phases).toEqual([
+      { name: 'baseline', startMs: 0, endMs: 10_000 },
+      { name: 'inject', startMs: 10_000, endMs: 20_000 },
+      { name: 'recover', startMs: 20_000, endMs: 30_000 },
+    ]);
+    expect(made.faults[0]).toMatchObject({ injectMs: 10_000, revertMs: 20_000, effectWithinMs: 5000 });
+    expect(made.alerts[0]).toMatchObject({ withinMs: 4000, clearsWithinMs: 2000 });
+    expect(made.streams[0]?.segments.map((s) => s.count)).toEqual([100, 100, 100]);
+  });
+
+  it.each([
+    [
+      'an unknown field',
+      SCENARIO.replace('claim:', 'clam: x\n  claim:'),
+      /scenario\.yaml:5: spec\.clam: unknown field/,
+    ],
+    [
+      'a duration without a unit',
+      SCENARIO.replace('baseline: 10m', 'baseline: "10"'),
+      /scenario\.yaml:6: spec\.phases\.baseline: expected a duration with a unit/,
+    ],
+    [
+      'a wrong rate',
+      SCENARIO.replace('10/s', '10 per second'),
+      /spec\.load\[0\]\.rate: expected a rate such as/,
+    ],
+    [
+      'an unknown fault',
+      SCENARIO.replace('component-killed', 'meteor'),
+      /scenario\.yaml:\d+: spec\.faults\.0\.kind: unknown fault "meteor"/,
+    ],
+    [
+      'a fault that the target can not do',
+      SCENARIO.replace('component: builder', 'component: moon'),
+      /no such component/,
+    ],
+    [
+      'a fault that is reverted before it is injected',
+      SCENARIO.replace('at: inject, until: recover', 'at: recover, until: inject'),
+      /not after its injection/,
+    ],
+    [
+      'a fault too short to be proven',
+      SCENARIO.replace('inject: 10m', 'inject: 2m'),
+      /less than the 5s in which its effect must be proven/,
+    ],
+    [
+      'an alert that no rule file has',
+      SCENARIO.replace('alert: Down', 'alert: Upp'),
+      /no rule file has an alert "Upp"/,
+    ],
+    [
+      'an alert that can not fire within the fault',
+      SCENARIO.replace('alert: Down', 'alert: Backlog'),
+      /lasts 10s, but Backlog needs for \+ scrape \+ evaluation = 10s500ms/,
+    ],
+    [
+      'a deadline before which no alert can fire',
+      SCENARIO.replace('within: 4m', 'within: 1s'),
+      /no alert can be that fast/,
+    ],
+    [
+      'an objective that nobody knows',
+      SCENARIO.replace('ref: build-success', 'ref: happiness'),
+      /unknown objective "happiness"/,
+    ],
+    [
+      'an objective that the request count can not resolve',
+      SCENARIO.replace('ref: build-success,', 'ref: build-success, target: 0.9999,'),
+      /300 requests can not resolve 99\.99 %: expected at least 10000/,
+    ],
+    ['a load that sends nothing', SCENARIO.replace('rate: 10/s', 'rate: 0/s'), /sends nothing/],
+    [
+      'two faults of one name',
+      SCENARIO.replace(
+        '  objectives:',
+        '    - { name: kill, kind: component-killed, params: { component: builder } }\n  objectives:',
+      ),
+      /"kill" is used twice/,
+    ],
+  ])('refuses %s', (_what, text, message) => {
+    expect(refusal(text)).toMatch(message);
+  });
+
+  it('names all problems at once', () => {
+    const text = refusal(
+      SCENARIO.replace('ref: build-success', 'ref: happiness').replace('alert: Down', 'alert: Upp'),
+    );
+    expect(text.split('\n')).toHaveLength(2);
+  });
+
+  it('refuses a rule whose range is under four scrapes', () => {
+    expect(refusal(SCENARIO, { rules: [rule('Down', 2000, 900)] })).toMatch(
+      /range of Down is 900ms .* under 4 scrapes/,
+    );
+  });
+
+  it('names rules that the run is too short to see', () => {
+    expect(
+      undetectableRules(plan(SCENARIO, { rules: [rule('Down', 2000), rule('Slow', 60_000)] })).map(
+        (r) => r.alert,
+      ),
+    ).toEqual(['Slow']);
+  });
+});
+
+describe('loadScenarios', () => {
+  const load = (content: string | Buffer) => {
+    const file = join(directory, 'bad.yaml');
+    writeFileSync(file, content);
+    return () => loadScenarios([file]);
+  };
+  it('refuses a binary file', () =>
+    expect(load(Buffer.from([0x7f, 0x45, 0, 1]))).toThrow(/is a binary file/));
+  it('refuses a huge file', () => expect(load(`a: ${'x'.repeat(1_000_001)}`)).toThrow(/is too large/));
+  it('refuses what is not YAML, with its line', () =>
+    expect(load('a: [1,\nb: }')).toThrow(/bad\.yaml:\d+: not valid YAML/));
+  it('refuses a missing file', () =>
+    expect(() => loadScenarios([join(directory, 'none.yaml')])).toThrow(/can not be read/));
+  it('refuses two scenarios of one name, and names both files', () => {
+    const files = ['a.yaml', 'b.yaml'].map((name) => join(directory, name));
+    for (const file of files) writeFileSync(file, SCENARIO);
+    expect(() => loadScenarios(files)).toThrow(/"killed" is already the name of .*a\.yaml/);
+  });
+});

@@ -1,0 +1,420 @@
+/**
+ * Scenario + catalog -> plan: every instant resolved, divided by the time scale, and everything refused that could not
+ * be judged afterwards. Pure: starts nothing, reads no clock.
+ */
+
+import { formatDuration } from '../base/duration.ts';
+import type { Diagnostic } from '../base/errors.ts';
+import { RefusedError } from '../base/errors.ts';
+import { segmentCount } from '../base/schedule.ts';
+import {
+  type AlertContract,
+  BUNDLE_VERSION,
+  type Objective,
+  type Phase,
+  type Plan,
+  type PlannedFault,
+  type PlannedRule,
+  type RecoveryContract,
+  type Stream,
+} from '../evidence/plan.ts';
+import type { Catalog } from './catalog.ts';
+import type { ScenarioFile } from './load.ts';
+import { PHASES, type PhaseName, type Scenario } from './schema.ts';
+
+export interface RunFacts {
+  id: string;
+  seed: number;
+  timeScale: number;
+  startedAt: string;
+  defects: string[];
+  targetDetail: Record<string, string>;
+  versions: Record<string, string>;
+  host: Record<string, string | number>;
+  sharedCores: number;
+}
+
+/**
+ * What the time scale can not compress, allowed once per deadline: a process start, a scrape and an evaluation out of
+ * phase, Alertmanager's grouping and the notification. Measured on 2 busy cores: 0.4 to 1.6 s.
+ */
+export const SLACK_MS = 2000;
+
+/** Windows under this many scrapes make rate() blind. Source: Prometheus documentation, "rate() … at least two samples", doubled for a lost scrape. */
+const MIN_SCRAPES_PER_WINDOW = 4;
+
+type Spec = Scenario['spec'];
+
+/** @throws RefusedError with every problem of the scenario on this catalog. */
+export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFacts): Plan {
+  const { spec, metadata } = scenario.value;
+  const problems: Diagnostic[] = [];
+  const complain = (path: PropertyKey[], message: string) =>
+    problems.push({
+      file: scenario.file,
+      line: scenario.lineOf(['spec', ...path]),
+      field: ['spec', ...path].map(String).join('.'),
+      message,
+    });
+
+  refuseDuplicates(spec, complain);
+  const phases = planPhases(spec, facts.timeScale, complain);
+  const streams = spec.load.map((load, i) => planStream(load, i, phases, complain));
+  const faults = spec.faults.flatMap(
+    (fault, i) => planFault(fault, i, phases, facts.timeScale, catalog, complain) ?? [],
+  );
+  const objectives = spec.objectives.flatMap(
+    (use, i) => planObjective(use, i, phases, streams, catalog, complain) ?? [],
+  );
+  const alerts = planAlerts(spec, faults, facts.timeScale, catalog, complain);
+  const recovery = planRecovery(spec, streams, faults, phases, facts.timeScale, complain);
+  refuseBlindRules(alerts, catalog, complain);
+
+  if (problems.length > 0) throw new RefusedError(problems);
+  const kinds = new Set(streams.map((s) => s.script));
+  return {
+    version: BUNDLE_VERSION,
+    run: {
+      id: facts.id,
+      seed: facts.seed,
+      timeScale: facts.timeScale,
+      startedAt: facts.startedAt,
+      defects: facts.defects,
+    },
+    scenario: {
+      name: metadata.name,
+      title: metadata.title,
+      claim: spec.claim,
+      file: scenario.file,
+      sha256: scenario.sha256,
+      text: scenario.text,
+    },
+    target: { name: catalog.target, detail: facts.targetDetail },
+    profile: { name: catalog.profile.name, sha256: catalog.profile.sha256 },
+    versions: facts.versions,
+    host: facts.host,
+    slackMs: SLACK_MS,
+    scrapeMs: catalog.scrapeMs,
+    evaluationMs: catalog.evaluationMs,
+    phases,
+    streams,
+    faults,
+    objectives,
+    alerts,
+    rules: catalog.rules,
+    recovery,
+    ledger: {
+      drainMs: spec.ledger.drain,
+      maxLost: spec.ledger.maxLost,
+      maxDuplicated: spec.ledger.maxDuplicated,
+      maxUnexpected: spec.ledger.maxUnexpected,
+    },
+    // The generator shares its cores with the platform on `local`: over 80 % of them it can not keep time (k6-benchmarks).
+    load: { maxUnsentShare: 0.001, maxLatenessMs: 100, maxCpuShare: 0.8 * facts.sharedCores },
+    honesty: catalog.profile.honesty.filter((h) => [...kinds].some((kind) => h.name.startsWith(kind))),
+    core: Object.fromEntries(
+      streams.flatMap((s) =>
+        catalog.profile.core[s.script]
+          ? [[s.name, catalog.profile.core[s.script] as Record<string, string>]]
+          : [],
+      ),
+    ),
+  };
+}
+
+type Complain = (path: PropertyKey[], message: string) => void;
+
+function refuseDuplicates(spec: Spec, complain: Complain): void {
+  for (const list of ['load', 'faults', 'recovery'] as const) {
+    const seen = new Set<string>();
+    spec[list].forEach((item, i) => {
+      if (seen.has(item.name))
+        complain([list, i, 'name'], `"${item.name}" is used twice: expected a name of its own`);
+      seen.add(item.name);
+    });
+  }
+  const prefixes = new Set<string>();
+  spec.functions.forEach((f, i) => {
+    if (prefixes.has(f.prefix))
+      complain(['functions', i, 'prefix'], `"${f.prefix}" is used twice: expected a prefix of its own`);
+    prefixes.add(f.prefix);
+  });
+}
+
+function planPhases(spec: Spec, timeScale: number, complain: Complain): Phase[] {
+  const phases: Phase[] = [];
+  let at = 0;
+  for (const name of PHASES) {
+    const length = spec.phases[name];
+    if (length === undefined) continue;
+    if (length <= 0) complain(['phases', name], 'expected a duration above 0');
+    phases.push({ name, startMs: at, endMs: at + length / timeScale });
+    at += length / timeScale;
+  }
+  if (phases.length === 0) complain(['phases'], `expected at least one of ${PHASES.join(', ')}`);
+  return phases;
+}
+
+function planStream(load: Spec['load'][number], index: number, phases: Phase[], complain: Complain): Stream {
+  for (const phase of Object.keys(load.rates)) {
+    if (!phases.some((p) => p.name === phase))
+      complain(
+        ['load', index, 'rates', phase],
+        `the scenario has no phase "${phase}": expected one of ${phases.map((p) => p.name).join(', ')}`,
+      );
+  }
+  const segments = phases.map((phase) => {
+    const rate = load.rates[phase.name as PhaseName] ?? load.rate ?? 0;
+    return {
+      phase: phase.name,
+      startMs: phase.startMs,
+      endMs: phase.endMs,
+      rate,
+      count: segmentCount(phase.startMs, phase.endMs, rate),
+    };
+  });
+  if (segments.every((s) => s.count === 0))
+    complain(['load', index], 'sends nothing: expected a rate above 0 in some phase');
+  return {
+    name: load.name,
+    script: load.script,
+    segments,
+    timeoutMs: load.timeout,
+    maxVUs: load.maxVUs,
+    ledger: load.script !== 'invocations',
+    params: load.params,
+  };
+}
+
+function planFault(
+  fault: Spec['faults'][number],
+  index: number,
+  phases: Phase[],
+  timeScale: number,
+  catalog: Catalog,
+  complain: Complain,
+): PlannedFault | undefined {
+  const described = catalog.fault(fault.kind);
+  if (!described) {
+    complain(
+      ['faults', index, 'kind'],
+      `unknown fault "${fault.kind}": expected one of ${catalog.faultKinds.join(', ')}`,
+    );
+    return undefined;
+  }
+  const start = phases.find((p) => p.name === fault.at);
+  const end = phases.find((p) => p.name === fault.until);
+  if (!start) complain(['faults', index, 'at'], `the scenario has no phase "${fault.at}"`);
+  if (!end)
+    complain(
+      ['faults', index, 'until'],
+      `the scenario has no phase "${fault.until}": it would never be reverted`,
+    );
+  if (!start || !end) return undefined;
+  const injectMs = start.startMs + (fault.after ?? 0) / timeScale;
+  if (end.startMs <= injectMs)
+    complain(
+      ['faults', index, 'until'],
+      `reverted at ${seconds(end.startMs)}, not after its injection at ${seconds(injectMs)}: expected a later phase`,
+    );
+  else if (end.startMs - injectMs < fault.effectWithin)
+    complain(
+      ['faults', index, 'effectWithin'],
+      `the fault lasts ${seconds(end.startMs - injectMs)} at this time scale, less than the ${seconds(fault.effectWithin)} in which its effect must be proven`,
+    );
+  const refusal = described.refuse(fault.params);
+  if (refusal !== undefined) complain(['faults', index, 'params'], refusal);
+  return {
+    name: fault.name,
+    kind: fault.kind,
+    params: fault.params,
+    injectMs,
+    revertMs: end.startMs,
+    effectWithinMs: fault.effectWithin,
+    undo: described.undo(fault.params),
+    probe: described.probe(fault.params),
+  };
+}
+
+function planObjective(
+  use: Spec['objectives'][number],
+  index: number,
+  phases: Phase[],
+  streams: Stream[],
+  catalog: Catalog,
+  complain: Complain,
+): Objective | undefined {
+  const objective = catalog.objective(use);
+  if (!objective) {
+    complain(
+      ['objectives', index, 'ref'],
+      `unknown objective "${use.ref}": expected one of ${catalog.objectiveNames.join(', ')}`,
+    );
+    return undefined;
+  }
+  for (const name of use.phases) {
+    const phase =
+      name === 'run' ? { startMs: 0, endMs: phases.at(-1)?.endMs ?? 0 } : phases.find((p) => p.name === name);
+    if (!phase) {
+      complain(['objectives', index, 'phases'], `the scenario has no phase "${name}"`);
+      continue;
+    }
+    if (
+      objective.indicator.type === 'series' &&
+      phase.endMs - phase.startMs < MIN_SCRAPES_PER_WINDOW * catalog.scrapeMs
+    ) {
+      complain(
+        ['objectives', index, 'phases'],
+        `phase "${name}" lasts ${seconds(phase.endMs - phase.startMs)}, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a longer phase or a smaller --time-scale`,
+      );
+    }
+    if (objective.indicator.type === 'ratio' && objective.target < 1)
+      refuseUnresolvable(objective, name, index, streams, complain);
+  }
+  return objective;
+}
+
+/** A ratio of 99.9 % can not be told from 99 % with 100 requests: one bad one must fit in the budget. */
+function refuseUnresolvable(
+  objective: Objective,
+  phase: string,
+  index: number,
+  streams: Stream[],
+  complain: Complain,
+): void {
+  if (objective.indicator.type !== 'ratio' || objective.indicator.total.table === 'scaling') return;
+  const condition = /\bstream\s*(?:=|IN)\s*\(?((?:'[^']+'[,\s]*)+)/i.exec(
+    objective.indicator.total.where,
+  )?.[1];
+  const counted = streams
+    .filter((s) => condition === undefined || condition.includes(`'${s.name}'`))
+    .flatMap((s) => s.segments)
+    .filter((s) => phase === 'run' || s.phase === phase);
+  const intended = counted.reduce((sum, s) => sum + s.count, 0);
+  const needed = Math.ceil(Number((1 / (1 - objective.target)).toPrecision(9)));
+  if (intended < needed)
+    complain(
+      ['objectives', index],
+      `"${objective.name}" in ${phase}: ${intended} requests can not resolve ${objective.target * 100} %: expected at least ${needed} (raise the rate, lengthen the phase, or judge over the run)`,
+    );
+}
+
+function planAlerts(
+  spec: Spec,
+  faults: PlannedFault[],
+  timeScale: number,
+  catalog: Catalog,
+  complain: Complain,
+): AlertContract[] {
+  const known = new Map(catalog.rules.map((r) => [r.alert, r]));
+  const contracts: AlertContract[] = [];
+  spec.alerts.mustFire.forEach((must, i) => {
+    const rule = known.get(must.alert);
+    const fault = faults.find((f) => f.name === must.fault);
+    if (!rule) complain(['alerts', 'mustFire', i, 'alert'], unknownAlert(must.alert, known));
+    if (!fault && spec.faults.every((f) => f.name !== must.fault))
+      complain(['alerts', 'mustFire', i, 'fault'], `the scenario has no fault "${must.fault}"`);
+    if (rule && fault) refuseUndetectable(rule, fault, must.within / timeScale, i, catalog, complain);
+    contracts.push({
+      alert: must.alert,
+      labels: must.labels,
+      expect: 'must-fire',
+      fault: must.fault,
+      withinMs: must.within / timeScale,
+      clearsWithinMs: must.clearsWithin / timeScale,
+    });
+  });
+  spec.alerts.mayFire.forEach((alert, i) => {
+    if (!known.has(alert)) complain(['alerts', 'mayFire', i], unknownAlert(alert, known));
+    if (contracts.some((c) => c.alert === alert))
+      complain(['alerts', 'mayFire', i], `"${alert}" is already under mustFire: expected it in one list`);
+    contracts.push({ alert, labels: {}, expect: 'may-fire' });
+  });
+  return contracts;
+}
+
+function unknownAlert(alert: string, known: ReadonlyMap<string, unknown>): string {
+  return `no rule file has an alert "${alert}": expected one of ${[...known.keys()].join(', ')}`;
+}
+
+/**
+ * Worst case of detection: `for` + scrape + evaluation, plus the rule's range when it averages over one (ANCHORS.md,
+ * "Alert delay"). A fault shorter than that may end before the alert can fire: refused, not hoped for.
+ */
+function refuseUndetectable(
+  rule: PlannedRule,
+  fault: PlannedFault,
+  withinMs: number,
+  index: number,
+  catalog: Catalog,
+  complain: Complain,
+): void {
+  const needed = rule.forMs + catalog.scrapeMs + catalog.evaluationMs;
+  const span = fault.revertMs - fault.injectMs;
+  if (span < needed)
+    complain(
+      ['alerts', 'mustFire', index],
+      `fault "${fault.name}" lasts ${seconds(span)}, but ${rule.alert} needs for + scrape + evaluation = ${seconds(needed)}: expected a longer fault`,
+    );
+  if (withinMs + SLACK_MS < needed)
+    complain(
+      ['alerts', 'mustFire', index, 'within'],
+      `${seconds(withinMs)} is less than for + scrape + evaluation = ${seconds(needed)}: no alert can be that fast`,
+    );
+}
+
+function refuseBlindRules(alerts: AlertContract[], catalog: Catalog, complain: Complain): void {
+  for (const rule of catalog.rules) {
+    const contract = alerts.findIndex((a) => a.alert === rule.alert && a.expect === 'must-fire');
+    if (contract >= 0 && rule.rangeMs > 0 && rule.rangeMs < MIN_SCRAPES_PER_WINDOW * catalog.scrapeMs) {
+      complain(
+        ['alerts', 'mustFire', contract],
+        `the range of ${rule.alert} is ${seconds(rule.rangeMs)} at this time scale, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a smaller --time-scale`,
+      );
+    }
+  }
+}
+
+function planRecovery(
+  spec: Spec,
+  streams: Stream[],
+  faults: PlannedFault[],
+  phases: Phase[],
+  timeScale: number,
+  complain: Complain,
+): RecoveryContract[] {
+  const end = phases.at(-1)?.endMs ?? 0;
+  return spec.recovery.map((recovery, i) => {
+    const stream = streams.find((s) => s.name === recovery.stream);
+    const fault = faults.find((f) => f.name === recovery.fault);
+    if (!stream) complain(['recovery', i, 'stream'], `the scenario has no load "${recovery.stream}"`);
+    if (!fault && spec.faults.every((f) => f.name !== recovery.fault))
+      complain(['recovery', i, 'fault'], `the scenario has no fault "${recovery.fault}"`);
+    const windowMs = recovery.window / timeScale;
+    if (fault && end - fault.revertMs < recovery.windows * windowMs)
+      complain(
+        ['recovery', i],
+        `only ${seconds(end - fault.revertMs)} remain after the revert: expected at least ${recovery.windows} windows of ${seconds(windowMs)}`,
+      );
+    return {
+      name: recovery.name,
+      fault: recovery.fault,
+      total: { table: stream?.ledger ? 'ledger' : 'requests', where: `stream = '${recovery.stream}'` },
+      good: stream?.ledger ? 'processed > 0' : 'ok',
+      target: recovery.target,
+      windowMs,
+      windows: recovery.windows,
+      rtoMs: recovery.rto / timeScale,
+    };
+  });
+}
+
+function seconds(ms: number): string {
+  return formatDuration(ms);
+}
+
+/** Rules that this run's timeline is too short to see firing: the plan says so, since their silence proves nothing. */
+export function undetectableRules(plan: Plan): PlannedRule[] {
+  const end = plan.phases.at(-1)?.endMs ?? 0;
+  return plan.rules.filter((rule) => rule.forMs + plan.scrapeMs + plan.evaluationMs > end);
+}

@@ -1,0 +1,242 @@
+/** Target `local`: the reference platform as processes on this host, with the real services around it. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from '../../base/ports.ts';
+import { processCpuSeconds } from '../../base/process-cpu.ts';
+import type { Address } from '../../chaos/drivers.ts';
+import type { Abilities } from '../../chaos/fault.ts';
+import { throttleClient } from '../../chaos/throttle/client.ts';
+import { resolveTool } from '../../tools/resolve.ts';
+import type { RunningTarget, Target, TargetRequest } from '../target.ts';
+import { blackholeImpossible, nftNetwork } from './network.ts';
+import { PodCounter } from './pods.ts';
+import {
+  alertmanager,
+  brokerUrl,
+  OBJECT_STORE,
+  objectStore,
+  prometheus,
+  rabbitmq,
+  registry,
+} from './services.ts';
+import { type ComponentSpec, Supervisor } from './supervisor.ts';
+
+const PLATFORM = ['receiver', 'builder', 'gateway', 'operator'] as const;
+const BLACKHOLES = ['rabbitmq', 'registry'];
+
+/** Jobs at once: the guide's 50 are for a cluster; on one small host every job is a process. */
+const LOCAL_JOB_LIMIT = 4;
+/** Idle time to zero: stable window 60 s + grace 30 s (PLATFORM.md, "Life of a function"); the autoscaler ticks each 2 s. */
+const IDLE_MS = 90_000;
+const AUTOSCALER_TICK_MS = 2000;
+const UP_WITHIN_MS = 60_000;
+
+export const localTarget: Target = {
+  name: 'local',
+  defects: [
+    'ack-before-build',
+    'no-registry-retry',
+    'forgets-scale-to-zero',
+    'metrics-lie',
+    'receiver-accepts-without-confirm',
+    'slow-recovery',
+  ],
+
+  async abilities(): Promise<Abilities> {
+    const impossible = await blackholeImpossible();
+    return {
+      target: 'local',
+      components: [...PLATFORM, 'rabbitmq', 'registry'],
+      blackhole: impossible === undefined ? BLACKHOLES : { impossible },
+      throttle: true,
+    };
+  },
+
+  async up(request: TargetRequest): Promise<RunningTarget> {
+    const directory = (name: string) => join(request.workDirectory, name);
+    const tools = Object.fromEntries(
+      await Promise.all(
+        (['rabbitmq-server', 'prometheus', 'alertmanager', 'registry', 'versitygw'] as const).map(
+          async (name) => [name, (await resolveTool(name)).path] as const,
+        ),
+      ),
+    ) as Record<'rabbitmq-server' | 'prometheus' | 'alertmanager' | 'registry' | 'versitygw', string>;
+
+    const [
+      amqp,
+      harness,
+      rabbitMetrics,
+      management,
+      epmd,
+      distribution,
+      prom,
+      am,
+      reg,
+      throttle,
+      throttleControl,
+      s3,
+      receiver,
+      builder,
+      gateway,
+      operator,
+    ] = (await freePorts(16)) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    const platformPorts: Record<(typeof PLATFORM)[number], number> = { receiver, builder, gateway, operator };
+    const registryUrl = `http://127.0.0.1:${throttle}`;
+
+    const supervisor = new Supervisor(request);
+    const specs: ComponentSpec[] = [
+      rabbitmq(
+        tools['rabbitmq-server'],
+        directory('rabbitmq'),
+        { amqp, harness, metrics: rabbitMetrics, management, epmd, distribution },
+        Math.max(200, request.scrapeMs),
+      ),
+      registry(tools.registry, directory('registry'), reg),
+      objectStore(tools.versitygw, directory('objectstore'), s3),
+      alertmanager(tools.alertmanager, directory('alertmanager'), am, request),
+      throttleProxy(throttle, throttleControl, reg),
+      ...PLATFORM.map((name) =>
+        platformComponent(name, platformPorts, { amqp, registryUrl, s3, directory, request }),
+      ),
+      prometheus(tools.prometheus, directory('prometheus'), prom, {
+        ...request,
+        alertmanagerPort: am,
+        targets: [
+          ...PLATFORM.map((name) => ({
+            job: `knative-lambda-${name}`,
+            port: platformPorts[name],
+            path: '/metrics',
+          })),
+          { job: 'rabbitmq', port: rabbitMetrics, path: '/metrics/per-object' },
+        ],
+      }),
+    ];
+    for (const spec of specs) supervisor.start(spec);
+    await supervisor.ready(UP_WITHIN_MS);
+
+    const addresses = new Map<string, Address>([
+      ['rabbitmq', { host: '127.0.0.1', port: amqp }],
+      ['registry', { host: '127.0.0.1', port: reg }],
+    ]);
+    const pods = new PodCounter(request.runId);
+    return {
+      endpoints: {
+        receiver: `http://127.0.0.1:${receiver}`,
+        gateway: `http://127.0.0.1:${gateway}`,
+        operator: `http://127.0.0.1:${operator}`,
+        prometheus: `http://127.0.0.1:${prom}`,
+        alertmanager: `http://127.0.0.1:${am}`,
+        registry: `http://127.0.0.1:${reg}`,
+        broker: brokerUrl(harness),
+      },
+      components: Object.fromEntries(specs.map((s) => [s.name, new URL(s.readyUrl).host])),
+      drivers: {
+        components: {
+          names: () => supervisor.names(),
+          hold: (name) => supervisor.hold(name),
+          release: (name) => supervisor.release(name),
+          kill: (name) => supervisor.kill(name),
+          pause: async (name) => supervisor.signal(name, 'SIGSTOP'),
+          resume: async (name) => supervisor.signal(name, 'SIGCONT'),
+          readyUrl: (name) => supervisor.get(name).readyUrl,
+        },
+        network: nftNetwork(request.runId, addresses),
+        throttle: throttleClient(`http://127.0.0.1:${throttleControl}/`, registryUrl),
+      },
+      pods: () => pods.count(),
+      harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
+      down: () => supervisor.stopAll(1500),
+    };
+  },
+};
+
+function throttleProxy(port: number, control: number, registryPort: number): ComponentSpec {
+  return {
+    name: 'registry-throttle',
+    command: process.execPath,
+    args: [fileURLToPath(new URL('../../chaos/throttle/proxy-process.ts', import.meta.url))],
+    env: { LISTEN_PORT: String(port), CONTROL_PORT: String(control), UPSTREAM: `127.0.0.1:${registryPort}` },
+    readyUrl: `http://127.0.0.1:${control}/`,
+    restart: 'never',
+    blame: 'harness',
+  };
+}
+
+function platformComponent(
+  name: (typeof PLATFORM)[number],
+  ports: Record<(typeof PLATFORM)[number], number>,
+  {
+    amqp,
+    registryUrl,
+    s3,
+    directory,
+    request,
+  }: {
+    amqp: number;
+    registryUrl: string;
+    s3: number;
+    directory(name: string): string;
+    request: TargetRequest;
+  },
+): ComponentSpec {
+  const scaled = (ms: number) => String(Math.round(ms / request.timeScale));
+  const own: Record<string, Record<string, string>> = {
+    receiver: {},
+    builder: {
+      JOB_LIMIT: String(LOCAL_JOB_LIMIT),
+      REGISTRY_URL: registryUrl,
+      S3_ENDPOINT: `http://127.0.0.1:${s3}`,
+      S3_ACCESS_KEY: OBJECT_STORE.access,
+      S3_SECRET_KEY: OBJECT_STORE.secret,
+      S3_BUCKET: OBJECT_STORE.bucket,
+      BACKOFF_BASE_MS: '200',
+      BACKOFF_MAX_MS: '5000',
+      // A defect that no run could notice would be none: it outlasts the longest recovery that the scenario allows.
+      SLOW_RECOVERY_MS: String(Math.round(request.longestRecoveryMs * 1.5 + 5000)),
+    },
+    gateway: {
+      REGISTRY_URL: registryUrl,
+      OPERATOR_URL: `http://127.0.0.1:${ports.operator}`,
+      IDLE_MS: scaled(IDLE_MS),
+      SCALE_INTERVAL_MS: String(Math.max(100, Math.round(AUTOSCALER_TICK_MS / request.timeScale))),
+      WORK_DIR: directory('gateway'),
+    },
+    operator: {
+      REGISTRY_URL: registryUrl,
+      GATEWAY_URL: `http://127.0.0.1:${ports.gateway}`,
+      STATE_FILE: directory('operator-state.json'),
+    },
+  };
+  return {
+    name,
+    command: process.execPath,
+    args: [fileURLToPath(new URL(`../../platform/${name}/main.ts`, import.meta.url))],
+    env: {
+      PORT: String(ports[name]),
+      HOST: '127.0.0.1',
+      AMQP_URL: brokerUrl(amqp),
+      DEFECTS: request.defects.join(','),
+      ...own[name],
+    },
+    readyUrl: `http://127.0.0.1:${ports[name]}/readyz`,
+    restart: 'always',
+    blame: 'evidence',
+  };
+}

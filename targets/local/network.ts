@@ -1,0 +1,63 @@
+/** Packet loss on loopback through nftables, in a table of the run's own: removing the table removes everything. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Address, NetworkDriver } from '../../chaos/drivers.ts';
+
+const run = promisify(execFile);
+
+/** Why packets can not be dropped here, or undefined when they can: tried for real, with a table that is removed at once. */
+export async function blackholeImpossible(): Promise<string | undefined> {
+  const probe = `faultline_probe_${process.pid}`;
+  try {
+    await run('nft', ['add', 'table', 'inet', probe]);
+    await run('nft', ['delete', 'table', 'inet', probe]);
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT'
+      ? 'nft is not installed (faultline doctor --install)'
+      : `nft refuses (root is needed): ${message.split('\n').slice(0, 2).join(' ')}`;
+  }
+}
+
+export function nftNetwork(runId: string, addresses: ReadonlyMap<string, Address>): NetworkDriver {
+  const table = (fault: string) => `faultline_${runId}_${fault}`.replaceAll(/[^A-Za-z0-9_]/g, '_');
+  const addressOf = (component: string): Address => {
+    const address = addresses.get(component);
+    if (!address) throw new Error(`no address of ${component}`);
+    return address;
+  };
+  return {
+    address: addressOf,
+    undoOf: (fault) => ({ op: 'delete-nft-table', table: table(fault) }),
+    async blackhole(fault, component) {
+      const { port } = addressOf(component);
+      const name = table(fault);
+      // One transaction: there is no instant at which only one direction is cut.
+      const script = `table inet ${name} {
+        counter lost { }
+        chain cut { type filter hook input priority -300; policy accept;
+          iifname "lo" tcp dport ${port} counter name lost drop
+          iifname "lo" tcp sport ${port} counter name lost drop
+        }
+      }\n`;
+      await pipeTo('nft', ['-f', '-'], script);
+    },
+    async restore(fault) {
+      await run('nft', ['delete', 'table', 'inet', table(fault)]);
+    },
+    async dropped(fault) {
+      const { stdout } = await run('nft', ['list', 'counter', 'inet', table(fault), 'lost']);
+      return Number(/packets (\d+)/.exec(stdout)?.[1] ?? 0);
+    },
+  };
+}
+
+function pipeTo(command: string, args: string[], input: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, args, (error, _stdout, stderr) =>
+      error ? reject(new Error(`${command}: ${stderr || error.message}`)) : resolve(),
+    );
+    child.stdin?.end(input);
+  });
+}

@@ -1,0 +1,221 @@
+/**
+ * Starts and restarts the processes of a local target, as a kubelet would: a platform component that dies comes back
+ * after a short back-off, unless a fault holds it. Every process carries the run's mark (chaos/undo/marked.ts).
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HarnessError } from '../../base/errors.ts';
+import { RUN_MARK } from '../../chaos/undo/marked.ts';
+import type { ComponentEvent } from '../target.ts';
+
+export interface ComponentSpec {
+  name: string;
+  command: string;
+  args: string[];
+  env: Record<string, string>;
+  /** Answers 200 when the component serves. */
+  readyUrl: string;
+  /** `always`: restarted as a Deployment's pod is. `never`: part of the evidence; the run ends when it is gone. */
+  restart: 'always' | 'never';
+  blame: 'evidence' | 'harness';
+}
+
+interface Supervised {
+  spec: ComponentSpec;
+  child?: ChildProcess | undefined;
+  held: boolean;
+  stopping: boolean;
+  restarts: number[];
+  timer?: NodeJS.Timeout | undefined;
+}
+
+/** First restart after this; doubled while a component keeps dying. Kubernetes starts at once, then 10 s, doubled: scaled here. */
+const BACKOFF_MS = 200;
+/** This many restarts within 20 s are a crash loop: the component is lost. */
+const CRASH_LOOP = 8;
+
+export class Supervisor {
+  private readonly components = new Map<string, Supervised>();
+  private readonly runId: string;
+  private readonly logDirectory: string;
+  private readonly onEvent: (event: ComponentEvent) => void;
+
+  constructor(options: { runId: string; logDirectory: string; onEvent(event: ComponentEvent): void }) {
+    this.runId = options.runId;
+    this.logDirectory = options.logDirectory;
+    this.onEvent = options.onEvent;
+  }
+
+  start(spec: ComponentSpec): void {
+    const supervised: Supervised = { spec, held: false, stopping: false, restarts: [] };
+    this.components.set(spec.name, supervised);
+    this.launch(supervised);
+  }
+
+  names(): string[] {
+    return [...this.components.keys()];
+  }
+
+  get(name: string): ComponentSpec {
+    return this.find(name).spec;
+  }
+
+  pid(name: string): number | undefined {
+    return this.find(name).child?.pid;
+  }
+
+  async kill(name: string): Promise<void> {
+    await this.signalAndWait(this.find(name), 'SIGKILL');
+  }
+
+  async hold(name: string): Promise<void> {
+    const supervised = this.find(name);
+    supervised.held = true;
+    clearTimeout(supervised.timer);
+    await this.signalAndWait(supervised, 'SIGKILL');
+  }
+
+  async release(name: string): Promise<void> {
+    const supervised = this.find(name);
+    supervised.held = false;
+    supervised.restarts = [];
+    if (!supervised.child) this.launch(supervised);
+  }
+
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.find(name).child?.kill(signal);
+  }
+
+  /** Waits until every component's readiness answers 200. @throws HarnessError naming those that do not, with their last log lines. */
+  async ready(withinMs: number): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    const waiting = new Set(this.components.values());
+    while (waiting.size > 0) {
+      for (const supervised of waiting) {
+        const { spec } = supervised;
+        if (await answers200(spec.readyUrl)) waiting.delete(supervised);
+        else if (!supervised.child && spec.restart === 'never')
+          throw new HarnessError(`${spec.name} ended while it was starting:\n${this.lastLines(spec.name)}`);
+      }
+      if (waiting.size > 0 && Date.now() > deadline) {
+        const names = [...waiting].map((s) => s.spec.name);
+        throw new HarnessError(
+          `not ready after ${withinMs / 1000} s: ${names.join(', ')}\n${names.map((n) => `${n}: ${this.lastLines(n)}`).join('\n')}`,
+        );
+      }
+      if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+  }
+
+  /** SIGTERM to all, SIGKILL to those that take longer than `graceMs`. */
+  async stopAll(graceMs: number): Promise<void> {
+    await Promise.all(
+      [...this.components.values()].map(async (supervised) => {
+        supervised.stopping = true;
+        clearTimeout(supervised.timer);
+        const child = supervised.child;
+        if (!child) return;
+        // A paused process can not act on SIGTERM.
+        child.kill('SIGCONT');
+        child.kill('SIGTERM');
+        const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+        await exited(child);
+        clearTimeout(timer);
+      }),
+    );
+  }
+
+  private find(name: string): Supervised {
+    const supervised = this.components.get(name);
+    if (!supervised)
+      throw new HarnessError(`no component "${name}": expected one of ${this.names().join(', ')}`);
+    return supervised;
+  }
+
+  private launch(supervised: Supervised): void {
+    const { spec } = supervised;
+    const log = openSync(join(this.logDirectory, `${spec.name}.log`), 'a');
+    const child = spawn(spec.command, spec.args, {
+      env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', ...spec.env, [RUN_MARK]: this.runId },
+      stdio: ['ignore', log, log],
+      // Its own session: Ctrl-C on the terminal is for the harness, which then ends the components in order.
+      detached: true,
+      cwd: '/',
+    });
+    closeSync(log);
+    supervised.child = child;
+    child.once('error', (error) => {
+      supervised.child = undefined;
+      this.onEvent({
+        type: 'lost',
+        component: spec.name,
+        reason: `can not be started: ${error.message}`,
+        blame: spec.blame,
+      });
+    });
+    if (child.pid !== undefined) this.onEvent({ type: 'started', component: spec.name, pid: child.pid });
+    child.once('exit', (code, signal) => {
+      supervised.child = undefined;
+      const expected = supervised.held || supervised.stopping;
+      this.onEvent({
+        type: 'exited',
+        component: spec.name,
+        pid: child.pid as number,
+        code,
+        signal,
+        expected,
+      });
+      if (!expected) this.afterUnexpectedExit(supervised, code, signal);
+    });
+  }
+
+  private afterUnexpectedExit(supervised: Supervised, code: number | null, signal: string | null): void {
+    const { spec } = supervised;
+    const now = Date.now();
+    supervised.restarts = supervised.restarts.filter((at) => now - at < 20_000);
+    if (spec.restart === 'never' || supervised.restarts.length >= CRASH_LOOP) {
+      const what = spec.restart === 'never' ? 'ended' : `ended ${CRASH_LOOP} times in 20 s`;
+      this.onEvent({
+        type: 'lost',
+        component: spec.name,
+        reason: `${what} (${signal ?? `code ${code}`}): ${this.lastLines(spec.name)}`,
+        blame: spec.blame,
+      });
+      return;
+    }
+    const delay = BACKOFF_MS * 2 ** supervised.restarts.length;
+    supervised.restarts.push(now);
+    supervised.timer = setTimeout(() => {
+      if (!supervised.held && !supervised.stopping && !supervised.child) this.launch(supervised);
+    }, delay);
+  }
+
+  private async signalAndWait(supervised: Supervised, signal: NodeJS.Signals): Promise<void> {
+    const child = supervised.child;
+    if (!child) return;
+    child.kill(signal);
+    await exited(child);
+  }
+
+  private lastLines(name: string): string {
+    const file = join(this.logDirectory, `${name}.log`);
+    if (!existsSync(file)) return '(no log)';
+    return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-4).join('\n') || '(empty log)';
+  }
+}
+
+function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once('exit', () => resolve()));
+}
+
+async function answers200(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(500) });
+    await response.arrayBuffer();
+    return response.status === 200;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,71 @@
+/** One interface before `local`, `kind` and `cluster`. A target never stands in for another: the report names the one that ran. */
+import type { Drivers } from '../chaos/drivers.ts';
+import type { Abilities } from '../chaos/fault.ts';
+import type { UndoLog } from '../chaos/undo/log.ts';
+
+export type ComponentEvent =
+  | { type: 'started'; component: string; pid: number }
+  | {
+      type: 'exited';
+      component: string;
+      pid: number;
+      code: number | null;
+      signal: string | null;
+      expected: boolean;
+    }
+  /** Gone for good: the run can not go on. `blame` tells the judge whether evidence or the platform is lost with it. */
+  | { type: 'lost'; component: string; reason: string; blame: 'evidence' | 'harness' };
+
+export interface TargetRequest {
+  runId: string;
+  /** Directory of the run's working files; removed by the undo that the caller has recorded. */
+  workDirectory: string;
+  /** Logs of components are written here (part of the bundle). */
+  logDirectory: string;
+  timeScale: number;
+  defects: string[];
+  /** Prometheus rule file, durations already scaled. */
+  rules: string;
+  scrapeMs: number;
+  evaluationMs: number;
+  /** Where Alertmanager delivers. */
+  webhookUrl: string;
+  /** Longest recovery that the scenario allows, ms, scaled: defect slow-recovery outlasts it. */
+  longestRecoveryMs: number;
+  undo: UndoLog;
+  onEvent(event: ComponentEvent): void;
+}
+
+export interface Endpoints {
+  /** CloudEvents go to `${receiver}/events`. */
+  receiver: string;
+  /** Invocations go to `${gateway}/fn/<name>`. */
+  gateway: string;
+  operator: string;
+  prometheus: string;
+  alertmanager: string;
+  registry: string;
+  /** The broker by the harness's own way in, which faults on the platform's way do not touch. */
+  broker: string;
+}
+
+export interface RunningTarget {
+  endpoints: Endpoints;
+  drivers: Drivers;
+  /** What ran where, for the bundle: component -> address. */
+  components: Record<string, string>;
+  /** Running instances by function, counted from outside the platform. */
+  pods(): Map<string, number>;
+  /** CPU seconds used so far by helper processes of the harness that this target runs (the throttle's proxy). */
+  harnessCpuSeconds(): number;
+  /** Ends everything in order; what does not end is killed. */
+  down(): Promise<void>;
+}
+
+export interface Target {
+  name: string;
+  defects: string[];
+  abilities(): Promise<Abilities>;
+  /** @throws HarnessError when a component does not come up, with its last log lines. */
+  up(request: TargetRequest): Promise<RunningTarget>;
+}
