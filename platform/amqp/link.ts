@@ -126,7 +126,7 @@ export class BrokerLink {
 
   /** Drops the connection that `socket` stands for, if it is still the current one. */
   #drop(socket: AbortController, why: string): void {
-    if (socket !== this.#socket || socket.signal.aborted) return;
+    if (this.#stopped || socket !== this.#socket || socket.signal.aborted) return;
     this.#log.warn('broker connection dropped', { reason: why });
     socket.abort(new Error(why));
   }
@@ -135,7 +135,7 @@ export class BrokerLink {
     let failures = 0;
     while (!this.#stopped) {
       try {
-        const gone = await this.#connectOnce();
+        const { gone } = await this.#connectOnce();
         failures = 0;
         this.#log.info('broker connected');
         const reason = await gone;
@@ -159,7 +159,7 @@ export class BrokerLink {
   }
 
   /** Resolves when all is set up, with a promise of the reason for which the connection ended. */
-  async #connectOnce(): Promise<Promise<string>> {
+  async #connectOnce(): Promise<{ gone: Promise<string> }> {
     const socket = new AbortController();
     this.#socket = socket;
     const timeout = this.#config.AMQP_CONNECT_TIMEOUT_MS;
@@ -203,7 +203,7 @@ export class BrokerLink {
       this.#model = model;
       this.#channel = channel;
       await Promise.race([this.#setup(channel, socket.signal), aborted]);
-      return gone;
+      return { gone };
     } catch (error) {
       socket.abort(error);
       throw error;

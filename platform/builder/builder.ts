@@ -42,8 +42,8 @@ export const start: Start<'builder'> = async (config, log) => {
     let event: Event;
     try {
       event = eventFromMessage(delivery.message.content);
-      if (event.type === COMMAND.buildCancel) return cancel(event, CancelData.parse(event.data), delivery);
-      builds.take(event, BuildData.parse(event.data), delivery);
+      if (event.type === COMMAND.buildCancel) cancel(event, CancelData.parse(event.data), delivery);
+      else builds.take(event, BuildData.parse(event.data), delivery);
     } catch (error) {
       const reason = `malformed: ${(error as Error).message}`;
       metrics.error('malformed');

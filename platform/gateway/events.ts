@@ -47,7 +47,10 @@ export class EventInvocations {
       return;
     }
     const key = `${event.source} ${event.id}`;
-    if (this.#done.get(key)) return delivery.ack();
+    if (this.#done.get(key)) {
+      delivery.ack();
+      return;
+    }
     const active = this.#active.get(key);
     if (active) {
       active.push(delivery);

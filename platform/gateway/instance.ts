@@ -76,7 +76,7 @@ export class Instance {
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(error.message));
       this.#child.once('exit', (exit, signal) => {
-        resolve([signal ?? `exit code ${exit}`, last].filter(Boolean).join(': '));
+        resolve([signal ?? `exit code ${exit}`, exit === 0 ? '' : last].filter(Boolean).join(': '));
       });
     });
     this.ended.then(() => {
