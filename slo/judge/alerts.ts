@@ -1,0 +1,126 @@
+/**
+ * Alert contracts, from two witnesses: what Prometheus evaluated, and what the receiver got from Alertmanager.
+ * Every rule of the plan is judged: one without a contract must not fire. So is whatever fired without being a planned rule.
+ */
+import type { AlertContract } from '../../evidence/plan.ts';
+import { FILES } from '../../evidence/tables.ts';
+import type { AlertResult, Check } from '../../evidence/verdict.ts';
+import {
+  conclude,
+  judgeMayFire,
+  judgeMustFire,
+  judgeMustNotFire,
+  newFindings,
+  type Setting,
+  type Timings,
+} from './alert-contracts.ts';
+import { type AlertHistory, firingOf, historiesOf, pendingOf } from './alert-history.ts';
+import type { Context, Finding } from './context.ts';
+import { rounded, seconds } from './numbers.ts';
+
+/** Fewer evaluations than this share of the expected ones: Prometheus was not there for much of the run. */
+const MIN_EVALUATED_SHARE = 0.5;
+
+const NOTHING: AlertHistory = { episodes: [], delivered: [] };
+
+export async function checkAlerts(c: Context): Promise<Finding> {
+  const { plan } = c;
+  const contracts: AlertContract[] = [...plan.alerts];
+  for (const alert of new Set(plan.rules.map((r) => r.alert))) {
+    if (!contracts.some((x) => x.alert === alert))
+      contracts.push({ alert, labels: {}, expect: 'must-not-fire' });
+  }
+  if (contracts.length === 0) return { checks: [] };
+  const known = new Set(contracts.map((x) => x.alert));
+  const strangers = await c.alerts().then(
+    (changes) =>
+      [...new Set(changes.filter((x) => x.state === 'firing').map((x) => x.alert))]
+        .filter((a) => !known.has(a))
+        .sort(),
+    (): string[] => [],
+  );
+  for (const alert of strangers) contracts.push({ alert, labels: {}, expect: 'must-not-fire' });
+
+  const checks: Check[] = [];
+  const alerts: AlertResult[] = [];
+  const ids = new Set<string>();
+  for (const contract of contracts) {
+    let id = `alert/${contract.alert}/${contract.expect}${contract.fault === undefined ? '' : `/${contract.fault}`}`;
+    while (ids.has(id)) id += '+';
+    ids.add(id);
+    let history = NOTHING;
+    let timings: Timings = { detectionMs: null, deliveryMs: null, clearMs: null };
+    const check = await c.check({ id, group: 'alert', title: titleOf(contract) }, async () => {
+      const changes = await c.alerts();
+      history = historiesOf(changes).get(contract.alert) ?? NOTHING;
+      const setting: Setting = {
+        plan,
+        contract,
+        contracts,
+        history,
+        faults: plan.faults.length > 0 ? await c.faults() : [],
+        endMs: await c.endMs(),
+      };
+      const findings = newFindings();
+      if (!strangers.includes(contract.alert))
+        findings.blocking.push(...(await evaluationProblems(c, contract)));
+      if (contract.expect === 'must-fire') timings = judgeMustFire(setting, findings);
+      else if (contract.expect === 'may-fire') timings = judgeMayFire(setting, findings);
+      else judgeMustNotFire(setting, findings, strangers.includes(contract.alert));
+      const window = { fromMs: 0, toMs: rounded(setting.endMs) ?? 0 };
+      return {
+        ...conclude(findings),
+        evidence: [
+          {
+            file: FILES.alerts,
+            query: `alert = ${contract.alert}`,
+            window,
+            samples: history.episodes.length + history.delivered.length,
+          },
+        ],
+      };
+    });
+    checks.push(check);
+    alerts.push({
+      checkId: id,
+      alert: contract.alert,
+      expect: contract.expect,
+      fault: contract.fault ?? null,
+      verdict: check.verdict,
+      pending: pendingOf(history).map(roundedInterval),
+      firing: firingOf(history).map(roundedInterval),
+      delivered: history.delivered.map((d) => ({ t: rounded(d.t) ?? 0, state: d.state })),
+      detectionMs: rounded(timings.detectionMs),
+      deliveryMs: rounded(timings.deliveryMs),
+      clearMs: rounded(timings.clearMs),
+    });
+  }
+  return { checks, alerts };
+}
+
+function roundedInterval({ fromMs, toMs }: { fromMs: number; toMs: number | null }) {
+  return { fromMs: rounded(fromMs) ?? 0, toMs: rounded(toMs) };
+}
+
+function titleOf(x: AlertContract): string {
+  if (x.expect === 'must-not-fire') return `${x.alert} must not fire`;
+  if (x.expect === 'may-fire') return `${x.alert} may fire only because of ${x.fault ?? 'a fault'}`;
+  return `${x.alert} must fire within ${seconds(x.withinMs ?? 0)} of ${x.fault ?? 'the fault'}`;
+}
+
+/** The silence of a rule that nobody evaluated proves nothing. */
+async function evaluationProblems(c: Context, { alert, expect }: AlertContract): Promise<string[]> {
+  if (!c.plan.rules.some((r) => r.alert === alert))
+    return expect === 'may-fire' ? [] : ['the plan has no rule of that name, so nobody evaluated it'];
+  await c.needQuery('rule_evaluations');
+  const rows = await c.db.rows<{ alert: string; value: number | null }>(
+    `SELECT labels->>'$.alert' AS alert, min(value) AS value FROM series WHERE kind = 'observed' AND query = 'rule_evaluations' GROUP BY 1`,
+  );
+  const value = rows.find((r) => r.alert === alert)?.value ?? null;
+  const expected = (c.window('run')?.endMs ?? 0) / c.plan.evaluationMs;
+  if (value === null) return ['nobody knows whether Prometheus evaluated its rule'];
+  if (!(value > 0)) return ['Prometheus never evaluated its rule'];
+  if (value < expected * MIN_EVALUATED_SHARE)
+    return [`Prometheus evaluated its rule ${value} times, of ${Math.round(expected)} in a whole run`];
+  return [];
+}

@@ -1,0 +1,36 @@
+/** One verdict of many checks. */
+import type { Check, Verdict, VerdictDocument } from '../../evidence/verdict.ts';
+
+type Outcome = VerdictDocument['run']['outcome'];
+
+const WORST_FIRST: readonly Verdict[] = ['error', 'fail', 'unknown', 'pass'];
+
+/** Groups whose checks say something of the platform; the others say whether that can be believed. */
+const CLAIMS: ReadonlySet<Check['group']> = new Set([
+  'objective',
+  'alert',
+  'recovery',
+  'ledger',
+  'telemetry',
+]);
+
+/**
+ * error > fail > unknown > pass over the checks that are not informational. Two exceptions: a run that was interrupted is `unknown`
+ * whatever it had found by then (its failures are still listed), and one that judged nothing of the platform is `unknown`.
+ */
+export function combine(checks: Check[], outcome: Outcome): { verdict: Verdict; reasons: string[] } {
+  const counted = checks.filter((c) => !c.informational);
+  const sorted = WORST_FIRST.slice(0, -1).flatMap((v) => counted.filter((c) => c.verdict === v));
+  const reasons = sorted.map((c) => `${c.id}: ${c.message}`);
+  let verdict: Verdict = sorted[0]?.verdict ?? 'pass';
+  if (outcome === 'interrupted') verdict = verdict === 'error' ? 'error' : 'unknown';
+  if (!counted.some((c) => CLAIMS.has(c.group))) {
+    verdict = worse(verdict, 'unknown');
+    reasons.push('nothing of the platform was judged: no pass without a check');
+  }
+  return { verdict, reasons };
+}
+
+function worse(a: Verdict, b: Verdict): Verdict {
+  return WORST_FIRST.indexOf(a) < WORST_FIRST.indexOf(b) ? a : b;
+}

@@ -1,0 +1,100 @@
+/** Did each planned fault live its whole life: injected, effect seen, reverted, effect gone, audited? */
+import { FILES } from '../../evidence/tables.ts';
+import type { FaultResult, Verdict } from '../../evidence/verdict.ts';
+import type { Context, Finding } from './context.ts';
+import type { FaultFacts } from './fault-facts.ts';
+import { rounded, seconds } from './numbers.ts';
+
+/** The conductor acts at once; a second is more than its timers ever need on a busy machine. */
+const MIN_LATENESS_MS = 1000;
+
+export async function checkFaults(c: Context): Promise<Finding> {
+  const checks = [];
+  const faults: FaultResult[] = [];
+  for (const planned of c.plan.faults) {
+    const id = `fault/${planned.name}`;
+    let facts: FaultFacts | undefined;
+    const check = await c.check(
+      { id, group: 'fault', title: `${planned.kind}: injected, proven, undone` },
+      async () => {
+        facts = (await c.faults()).find((f) => f.planned === planned);
+        if (!facts) throw new Error(`no facts of ${planned.name}`);
+        const [verdict, message] = lifeOf(facts, c.plan.slackMs);
+        const window = {
+          fromMs: rounded(facts.injectingMs) ?? planned.injectMs,
+          toMs: rounded(facts.effectGoneMs ?? facts.revertedMs) ?? planned.revertMs,
+        };
+        return {
+          verdict,
+          message,
+          evidence: [{ file: FILES.journal, query: `fault.* where fault = ${planned.name}`, window }],
+        };
+      },
+    );
+    checks.push(check);
+    faults.push({
+      checkId: id,
+      name: planned.name,
+      kind: planned.kind,
+      verdict: check.verdict,
+      injectedMs: rounded(facts?.injectedMs ?? facts?.injectingMs),
+      effectSeenMs: rounded(facts?.effectSeenMs),
+      revertedMs: rounded(facts?.revertedMs),
+      effectGoneMs: rounded(facts?.effectGoneMs),
+      auditClean: facts?.auditClean ?? null,
+      detail: facts?.detail ?? '',
+    });
+  }
+  return { checks, faults };
+}
+
+function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
+  const { planned } = f;
+  const broken = f.errors.find((e) => e.step !== 'probe');
+  if (broken) return ['error', `the injector failed at ${broken.step}: ${broken.message}`];
+  if (f.auditClean === false)
+    return ['error', `the undo left something behind: ${f.leaks.join(', ') || 'not named'}`];
+  if (f.injectingMs === null) return ['unknown', 'it was never injected'];
+  if (f.injectedMs === null) return ['unknown', 'its injection was begun and never completed'];
+  if (f.revertingMs !== null && f.revertedMs === null)
+    return ['error', 'its revert was begun and never completed'];
+  if (f.revertedMs !== null && f.effectGoneMs === null)
+    return [
+      'error',
+      `its effect was not gone within ${seconds(planned.effectWithinMs)} of the revert: ${f.detail}`,
+    ];
+  if (
+    f.revertedMs !== null &&
+    f.effectGoneMs !== null &&
+    f.effectGoneMs - f.revertedMs > planned.effectWithinMs
+  ) {
+    return [
+      'error',
+      `its effect was gone ${seconds(f.effectGoneMs - f.revertedMs)} after the revert, later than ${seconds(planned.effectWithinMs)}`,
+    ];
+  }
+  const probeError = f.errors.find((e) => e.step === 'probe');
+  if (probeError) return ['unknown', `its probe proves nothing: ${probeError.message}`];
+  if (f.effectSeenMs === null)
+    return [
+      'unknown',
+      `its effect was not seen within ${seconds(planned.effectWithinMs)}: the fault is not proven to have bitten${f.detail ? ` (${f.detail})` : ''}`,
+    ];
+  if (!f.proven)
+    return [
+      'unknown',
+      `its effect was seen ${seconds(f.effectSeenMs - f.injectingMs)} after the injection began, outside the ${seconds(planned.effectWithinMs)} in which it proves something`,
+    ];
+  const late = f.injectingMs - planned.injectMs;
+  if (Math.abs(late) > Math.max(MIN_LATENESS_MS, slackMs))
+    return [
+      'unknown',
+      `it was injected ${seconds(Math.abs(late))} ${late > 0 ? 'after' : 'before'} its planned time: the phases do not show it as planned`,
+    ];
+  if (f.revertedMs === null) return ['unknown', 'it was never reverted by the run'];
+  if (f.auditClean === null) return ['unknown', 'nobody audited whether its undo was complete'];
+  return [
+    'pass',
+    `effect seen after ${seconds(f.effectSeenMs - f.injectingMs)}, gone ${seconds((f.effectGoneMs ?? 0) - f.revertedMs)} after the revert, nothing left behind`,
+  ];
+}

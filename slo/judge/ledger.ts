@@ -1,0 +1,178 @@
+/** The ledger: every event that the platform accepted is accounted for. */
+import { quote } from '../../evidence/duckdb.ts';
+import { FILES } from '../../evidence/tables.ts';
+import type { Check, Evidence, LedgerCounts } from '../../evidence/verdict.ts';
+import type { Context, Finding, Judgement } from './context.ts';
+import { text } from './numbers.ts';
+import { standalone } from './views.ts';
+
+interface CountRow extends Omit<LedgerCounts, 'phase'> {
+  phase: string | null;
+  no_artifact: number;
+  contradictions: number;
+}
+
+const COUNTS_SQL = `SELECT phase, count(*) FILTER (stream IS NOT NULL) AS attempted, count(*) FILTER (accepted) AS accepted,
+  count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (lost) AS lost, count(*) FILTER (duplicated) AS duplicated,
+  count(*) FILTER (unexpected) AS unexpected, count(*) FILTER (recovered) AS recovered, count(*) FILTER (NOT artifact_found) AS no_artifact,
+  count(*) FILTER (event_id IS NULL OR accepted IS NULL OR processed IS NULL OR processed < 0 OR (processed > 0) <> (first_processed_us IS NOT NULL)
+    OR (stream IS NOT NULL AND (sent_us IS NULL OR phase IS NULL)) OR accepted <> coalesce(status BETWEEN 200 AND 299, false)) AS contradictions
+FROM ledger GROUP BY phase ORDER BY phase`;
+
+export async function checkLedger(c: Context): Promise<Finding> {
+  const { plan } = c;
+  const streams = plan.streams.filter((s) => s.ledger);
+  if (streams.length === 0) return { checks: [] };
+  const rows = c.need('ledger').then(() => c.db.rows<CountRow>(COUNTS_SQL));
+  // Awaited by every check below; this keeps a failure from counting as unhandled until then.
+  rows.catch(() => {});
+  const evidence: Evidence[] = [{ file: FILES.ledger, query: standalone(COUNTS_SQL, 'ledger') }];
+  const run = async () => total(await rows);
+  const checks: Check[] = [];
+  const add = async (name: string, title: string, judge: () => Promise<Judgement>) => {
+    checks.push(await c.check({ id: `ledger/${name}`, group: 'ledger', title }, judge));
+  };
+  await add('complete', 'Every event that was sent is in the ledger', () =>
+    complete(
+      c,
+      streams.map((s) => s.name),
+      rows,
+    ),
+  );
+  await add('drain', 'The platform was given the time to finish', async () => {
+    const drain = (await c.entries('drain.ended')).at(-1);
+    const source = [{ file: FILES.journal, query: 'drain.started, drain.ended' }];
+    if (!drain)
+      return {
+        verdict: 'unknown',
+        message: 'there was no drain: what is not processed may still have been under way',
+        evidence: source,
+      };
+    if (!drain.timedOut && drain.outstanding > 0)
+      return {
+        verdict: 'unknown',
+        message: `the drain ended with ${drain.outstanding} events outstanding and did not time out`,
+        evidence: source,
+      };
+    return {
+      verdict: 'pass',
+      message: drain.timedOut
+        ? `timed out with ${drain.outstanding} events outstanding: they count as lost`
+        : 'nothing was outstanding',
+      evidence: source,
+    };
+  });
+  await add('lost', 'No accepted event was lost', async () => {
+    const { lost, accepted } = await run();
+    const drain = (await c.entries('drain.ended')).at(-1);
+    // Lost is what was not processed by the end of the drain, whatever came to light later.
+    const worst = Math.max(lost, drain?.timedOut ? drain.outstanding : 0);
+    return limited(worst, plan.ledger.maxLost, `of ${accepted} accepted events were lost`, evidence);
+  });
+  await add('duplicated', 'No event was processed twice', async () =>
+    limited(
+      (await run()).duplicated,
+      plan.ledger.maxDuplicated,
+      'events were processed more than once',
+      evidence,
+    ),
+  );
+  await add('unexpected', 'Nothing was processed that nobody sent', async () =>
+    limited(
+      (await run()).unexpected,
+      plan.ledger.maxUnexpected,
+      'events were processed that nobody sent',
+      evidence,
+    ),
+  );
+  await add('artifacts', 'What was reported as built is there', async () =>
+    limited(
+      (await run()).no_artifact,
+      0,
+      'images that the platform reported are not in the registry',
+      evidence,
+    ),
+  );
+
+  const counted = await rows.catch(() => []);
+  const ledger =
+    counted.length === 0
+      ? []
+      : [
+          ...plan.phases.map((p) =>
+            counts(
+              p.name,
+              counted.filter((r) => r.phase === p.name),
+            ),
+          ),
+          counts('run', counted),
+        ];
+  return { checks, ledger };
+}
+
+function limited(found: number, most: number, what: string, evidence: Evidence[]): Judgement {
+  return {
+    verdict: found > most ? 'fail' : 'pass',
+    message: `${text(found)} ${what}, at most ${text(most)} may be`,
+    evidence,
+  };
+}
+
+/** Both tables tell of the same events: equal counts, and equal sums of hashes, of what was sent and of what was accepted. */
+async function complete(c: Context, streams: string[], rows: Promise<CountRow[]>): Promise<Judgement> {
+  const ledger = total(await rows);
+  await c.need('requests');
+  const list = streams.map(quote).join(', ');
+  const sums = (accepted: string) =>
+    `count(*) AS sent, count(*) FILTER (${accepted}) AS accepted, coalesce(sum(hash(event_id)), 0)::VARCHAR AS sent_hash, coalesce(sum(hash(event_id)) FILTER (${accepted}), 0)::VARCHAR AS accepted_hash`;
+  const requestsSql = `SELECT ${sums('status BETWEEN 200 AND 299')} FROM requests WHERE NOT unsent AND stream IN (${list})`;
+  const ledgerSql = `SELECT ${sums('accepted')} FROM ledger WHERE stream IS NOT NULL`;
+  const evidence = [
+    { file: FILES.requests, query: standalone(requestsSql, 'requests') },
+    { file: FILES.ledger, query: standalone(ledgerSql, 'ledger') },
+  ];
+  type Sums = { sent: number; accepted: number; sent_hash: string; accepted_hash: string };
+  const a = await c.db.row<Sums>(requestsSql);
+  const b = await c.db.row<Sums>(ledgerSql);
+  const problems: string[] = [];
+  if (ledger.contradictions > 0) problems.push(`${ledger.contradictions} rows contradict themselves`);
+  if (a.sent === 0) problems.push('no event was sent');
+  if (a.sent !== b.sent) problems.push(`it has ${b.sent} events: clients sent ${a.sent}`);
+  else if (a.sent_hash !== b.sent_hash) problems.push('its events are not those that clients sent');
+  if (a.accepted !== b.accepted)
+    problems.push(`it has ${b.accepted} accepted events: clients were told of ${a.accepted}`);
+  else if (a.accepted_hash !== b.accepted_hash)
+    problems.push('its accepted events are not those that clients were told of');
+  if (problems.length > 0)
+    return {
+      verdict: 'unknown',
+      message: `the ledger is not to be trusted: ${problems.join('; ')}`,
+      evidence,
+    };
+  return {
+    verdict: 'pass',
+    message: `${b.sent} events sent, ${b.accepted} accepted, all in the ledger`,
+    evidence,
+  };
+}
+
+function total(rows: CountRow[]): CountRow {
+  const sum = (key: Exclude<keyof CountRow, 'phase'>) => rows.reduce((s, r) => s + r[key], 0);
+  return {
+    phase: null,
+    attempted: sum('attempted'),
+    accepted: sum('accepted'),
+    processed: sum('processed'),
+    lost: sum('lost'),
+    duplicated: sum('duplicated'),
+    unexpected: sum('unexpected'),
+    recovered: sum('recovered'),
+    no_artifact: sum('no_artifact'),
+    contradictions: sum('contradictions'),
+  };
+}
+
+function counts(phase: string, rows: CountRow[]): LedgerCounts {
+  const { no_artifact: _n, contradictions: _c, ...rest } = total(rows);
+  return { ...rest, phase };
+}

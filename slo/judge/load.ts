@@ -1,0 +1,200 @@
+/** Can the load be trusted? A generator that could not keep its rate makes the run unknown, never good or bad. */
+
+import { quote } from '../../evidence/duckdb.ts';
+import type { Stream } from '../../evidence/plan.ts';
+import { FILES } from '../../evidence/tables.ts';
+import type { Check } from '../../evidence/verdict.ts';
+import type { Context, Finding, Judgement } from './context.ts';
+import { nearestRank, percent, text } from './numbers.ts';
+import { standalone } from './views.ts';
+
+/** intended_us is rounded to whole microseconds. */
+const ROUNDING_US = 1;
+
+interface LoadRow {
+  stream: string | null;
+  phase: string | null;
+  n: number;
+  unsent: number;
+  min_n: number;
+  max_n: number;
+  sum_n: string;
+  sum_nn: string;
+  from_us: number;
+  to_us: number;
+  contradictions: number;
+}
+
+const LOAD_SQL = `SELECT stream, phase, count(*) AS n, count(*) FILTER (outcome = 'unsent') AS unsent,
+  min(n) AS min_n, max(n) AS max_n, sum(n::HUGEINT)::VARCHAR AS sum_n, sum(n::HUGEINT * n)::VARCHAR AS sum_nn,
+  min(intended_us) AS from_us, max(intended_us) AS to_us,
+  count(*) FILTER ((outcome = 'unsent') <> (sent_us IS NULL) OR (sent_us IS NULL AND (done_us IS NOT NULL OR status IS NOT NULL))
+    OR done_us < sent_us OR (sent_us IS NOT NULL AND (event_id IS NULL OR status IS NULL)) OR (outcome = 'ok' AND done_us IS NULL)
+    OR outcome NOT IN ('ok', 'failed', 'timeout', 'unsent') OR n IS NULL OR intended_us IS NULL OR outcome IS NULL OR cold IS NULL) AS contradictions
+FROM requests GROUP BY stream, phase ORDER BY stream, phase`;
+
+export async function checkLoad(c: Context): Promise<Finding> {
+  if (c.plan.streams.length === 0) return { checks: [] };
+  const checks: Check[] = [];
+  for (const stream of c.plan.streams) {
+    checks.push(
+      await c.check(
+        {
+          id: `load/${stream.name}`,
+          group: 'load',
+          title: `${stream.name}: the planned load was really sent`,
+        },
+        () => judgeStream(c, stream),
+      ),
+    );
+  }
+  checks.push(
+    await c.check(
+      { id: 'load/generator', group: 'load', title: 'The load generator had the processor that it needed' },
+      () => judgeGenerator(c),
+    ),
+  );
+  const strangers = await c.check(
+    { id: 'load/unplanned', group: 'load', title: 'Nothing but the planned load was sent' },
+    async () => {
+      const known = new Set(c.plan.streams.map((s) => s.name));
+      const names = [...new Set((await loadRows(c)).map((r) => r.stream))].filter(
+        (s) => s === null || !known.has(s),
+      );
+      const evidence = [
+        { file: FILES.requests, query: standalone('SELECT DISTINCT stream FROM requests', 'requests') },
+      ];
+      if (names.length > 0)
+        return {
+          verdict: 'unknown',
+          message: `${FILES.requests} has streams that the plan does not know: ${names.join(', ')}`,
+          evidence,
+        };
+      return { verdict: 'pass', message: 'every request belongs to a planned stream', evidence };
+    },
+  );
+  checks.push(strangers);
+  return { checks };
+}
+
+const scans = new WeakMap<Context, Promise<LoadRow[]>>();
+
+/** One scan for all streams. */
+function loadRows(c: Context): Promise<LoadRow[]> {
+  let rows = scans.get(c);
+  if (!rows) {
+    rows = c.need('requests').then(() => c.db.rows<LoadRow>(LOAD_SQL));
+    scans.set(c, rows);
+  }
+  return rows;
+}
+
+async function judgeStream(c: Context, stream: Stream): Promise<Judgement> {
+  const rows = (await loadRows(c)).filter((r) => r.stream === stream.name);
+  const where = `WHERE stream = ${quote(stream.name)}`;
+  const lateSql = `SELECT quantile_disc(sent_us - intended_us, 0.99) / 1e3 AS late, min(sent_us - intended_us) / 1e3 AS early FROM requests ${where}`;
+  const { late, early } = await c.db.row<{ late: number | null; early: number | null }>(lateSql);
+  const total = rows.reduce((sum, r) => sum + r.n, 0);
+  const unsent = rows.reduce((sum, r) => sum + r.unsent, 0);
+  const { maxUnsentShare, maxLatenessMs } = c.plan.load;
+  const evidence = [
+    {
+      file: FILES.requests,
+      query: standalone(LOAD_SQL.replace('GROUP BY', `${where} GROUP BY`), 'requests'),
+      samples: total,
+    },
+    { file: FILES.requests, query: standalone(lateSql, 'requests'), samples: total - unsent },
+    { file: FILES.journal, query: `load.ended where stream = ${stream.name}` },
+  ];
+  const problems = [...scheduleProblems(c, stream, rows), ...(await endProblems(c, stream))];
+  if (total > 0 && unsent / total > maxUnsentShare)
+    problems.push(
+      `${unsent} of ${total} requests (${percent(unsent / total)}) were not sent: more than ${percent(maxUnsentShare)}`,
+    );
+  if (late === null || early === null) problems.push('no request was sent');
+  else {
+    if (late > maxLatenessMs)
+      problems.push(`p99 of the lateness is ${text(late)} ms: more than ${text(maxLatenessMs)} ms`);
+    if (early < -maxLatenessMs)
+      problems.push(`a request was sent ${text(-early)} ms before its time: the clocks do not agree`);
+  }
+  if (problems.length > 0)
+    return { verdict: 'unknown', message: `the load is not to be trusted: ${problems.join('; ')}`, evidence };
+  return {
+    verdict: 'pass',
+    message: `${total - unsent} of ${total} intended requests sent, p99 of the lateness ${text(late)} ms`,
+    evidence,
+  };
+}
+
+/** The rows must be the plan's slots: each exactly once, each in its phase. */
+function scheduleProblems(c: Context, stream: Stream, rows: LoadRow[]): string[] {
+  const problems: string[] = [];
+  const contradictions = rows.reduce((sum, r) => sum + r.contradictions, 0);
+  if (contradictions > 0) problems.push(`${contradictions} rows contradict themselves`);
+  const planned = new Map<string, number>();
+  for (const s of stream.segments) planned.set(s.phase, (planned.get(s.phase) ?? 0) + s.count);
+  for (const phase of new Set([...planned.keys(), ...rows.map((r) => r.phase ?? '')])) {
+    const row = rows.find((r) => r.phase === phase);
+    const [want, have] = [planned.get(phase) ?? 0, row?.n ?? 0];
+    if (want !== have) problems.push(`${phase} has ${have} rows: ${want} requests were planned`);
+    const window = c.plan.phases.find((p) => p.name === phase);
+    if (
+      row &&
+      window &&
+      (row.from_us < window.startMs * 1000 - ROUNDING_US || row.to_us > window.endMs * 1000 + ROUNDING_US)
+    )
+      problems.push(`rows of ${phase} were intended outside of it`);
+  }
+  // Equal counts, bounds, sums and sums of squares: a slot that is there twice in the place of a missing one shows.
+  const n = BigInt(rows.reduce((sum, r) => sum + r.n, 0));
+  const sum = rows.reduce((s, r) => s + BigInt(r.sum_n ?? 0), 0n);
+  const squares = rows.reduce((s, r) => s + BigInt(r.sum_nn ?? 0), 0n);
+  if (
+    n > 0n &&
+    (sum !== (n * (n - 1n)) / 2n ||
+      squares !== ((n - 1n) * n * (2n * n - 1n)) / 6n ||
+      rows.some((r) => r.min_n < 0 || r.max_n >= Number(n)))
+  ) {
+    problems.push('the positions n are not each there once, from 0');
+  }
+  return problems;
+}
+
+async function endProblems(c: Context, stream: Stream): Promise<string[]> {
+  const ends = (await c.entries('load.ended')).filter((e) => e.stream === stream.name);
+  if (ends.length === 0) return ['the journal does not say that its generator ended'];
+  return ends.flatMap((e) =>
+    e.exitCode === 0
+      ? []
+      : [
+          `its generator ended with ${e.exitCode === null ? 'a signal' : `exit code ${e.exitCode}`}${e.detail ? `: ${e.detail}` : ''}`,
+        ],
+  );
+}
+
+async function judgeGenerator(c: Context): Promise<Judgement> {
+  const cpu = (await c.entries('generator.sample')).map((e) => e.cpu).sort((a, b) => a - b);
+  const evidence = [
+    { file: FILES.journal, query: 'p95 (nearest rank) of cpu in generator.sample', samples: cpu.length },
+  ];
+  const p95 = nearestRank(cpu, 0.95);
+  const bound = c.plan.load.maxCpuShare;
+  if (p95 === null)
+    return {
+      verdict: 'unknown',
+      message: 'nobody measured the processor time of the load generator',
+      evidence,
+    };
+  if (p95 > bound)
+    return {
+      verdict: 'unknown',
+      message: `the load generator used ${text(p95)} cores (p95): more than ${text(bound)}, so its times are not to be trusted`,
+      evidence,
+    };
+  return {
+    verdict: 'pass',
+    message: `the load generator used ${text(p95)} cores (p95), at most ${text(bound)}, in ${cpu.length} samples`,
+    evidence,
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * Objectives: each in each of its phases. Where the evidence can be read in two ways (requests that the generator did not
+ * send), it is read both ways, and the objective is unknown when the answer depends on it. A pass in a phase that an unproven
+ * fault covers is unknown; a fail stays a fail.
+ */
+import type { Objective } from '../../evidence/plan.ts';
+import type { Check, Evidence, ObjectiveResult, Verdict } from '../../evidence/verdict.ts';
+import type { Context, Finding } from './context.ts';
+import { measure, type Reading } from './indicators.ts';
+import { compare, OP_SIGN, rounded, text } from './numbers.ts';
+
+export async function checkObjectives(c: Context): Promise<Finding> {
+  const checks: Check[] = [];
+  const objectives: ObjectiveResult[] = [];
+  for (const objective of c.plan.objectives) {
+    // One reading serves all phases of an objective: one scan.
+    let readings: Promise<Map<string, Reading>> | undefined;
+    for (const phase of objective.phases) {
+      const id = `objective/${objective.name}/${phase}`;
+      let reading: Reading | undefined;
+      const check = await c.check(
+        {
+          id,
+          group: 'objective',
+          title: `${objective.title} (${phase})`,
+          informational: objective.informational,
+        },
+        async () => {
+          const window = c.window(phase);
+          if (!window) return { verdict: 'unknown', message: `the plan has no phase ${phase}`, evidence: [] };
+          readings ??= measure(c, objective);
+          reading = (await readings).get(phase);
+          if (!reading)
+            return { verdict: 'unknown', message: `nothing was measured in ${phase}`, evidence: [] };
+          const judged = judgeReading(objective, reading);
+          const evidence: Evidence[] = [
+            {
+              ...reading.evidence,
+              window: { phase, fromMs: window.startMs, toMs: window.endMs },
+              samples: reading.samples,
+            },
+          ];
+          if (judged[0] !== 'pass') return { verdict: judged[0], message: judged[1], evidence };
+          const unproven = await c.unproven(window.startMs, window.endMs);
+          if (unproven.length === 0) return { verdict: 'pass', message: judged[1], evidence };
+          return {
+            verdict: 'unknown',
+            message: `${judged[1]}, but ${unproven.map((f) => f.planned.name).join(', ')} is not proven to have bitten in ${phase}`,
+            evidence,
+          };
+        },
+      );
+      checks.push(check);
+      objectives.push(resultOf(objective, phase, check, reading));
+    }
+  }
+  return { checks, objectives };
+}
+
+function judgeReading(o: Objective, r: Reading): [Verdict, string] {
+  const unit = r.unit === '' ? '' : ` ${r.unit}`;
+  const bound = `${OP_SIGN[o.op]} ${text(o.target)}${unit}`;
+  if (r.samples === 0 || r.measured === null)
+    return ['unknown', `no ${r.counted} to measure ${o.name} by (expected ${bound})`];
+  const shown = `${text(r.measured)}${unit}`;
+  if (r.samples < o.minSamples)
+    return [
+      'unknown',
+      `${shown} from ${r.samples} ${r.counted}: at least ${o.minSamples} are needed to judge it (expected ${bound})`,
+    ];
+  const strict = compare(r.measured, o.op, o.target);
+  const lenient = r.without === null ? strict : compare(r.without, o.op, o.target);
+  if (strict !== lenient)
+    return [
+      'unknown',
+      `${shown} with and ${text(r.without)}${unit} without the ${r.unsent} requests that were not sent: the answer depends on them (expected ${bound})`,
+    ];
+  const message = `${shown} from ${r.samples} ${r.counted}, expected ${bound}`;
+  return [strict ? 'pass' : 'fail', message];
+}
+
+function resultOf(o: Objective, phase: string, check: Check, reading: Reading | undefined): ObjectiveResult {
+  const budget = reading?.budget ?? null;
+  return {
+    checkId: check.id,
+    name: o.name,
+    title: o.title,
+    source: o.source,
+    phase,
+    verdict: check.verdict,
+    measured: rounded(reading?.measured),
+    op: o.op,
+    target: o.target,
+    unit: reading?.unit ?? (o.indicator.type === 'ratio' ? '' : o.indicator.unit),
+    samples: reading?.samples ?? 0,
+    budget: budget && {
+      allowed: rounded(budget.allowed) ?? 0,
+      spent: budget.spent,
+      spentShare: budget.allowed > 0 ? rounded(budget.spent / budget.allowed) : budget.spent === 0 ? 0 : null,
+    },
+  };
+}

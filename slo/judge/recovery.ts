@@ -1,0 +1,197 @@
+/**
+ * Recovery time of one service after one fault.
+ *
+ * Windows of `windowMs` follow each other from the instant at which the fault was reverted. A window is good when it has rows and
+ * the good ones reach the target. The service has recovered when `windows` good windows follow each other; the first such row of
+ * windows counts. That alone would be as coarse as a window, so the instant is refined in two steps:
+ *  1. Where the good state begins: in the first good window and the one before it, the split of the rows (in the order of
+ *     their clock) that leaves the fewest good rows before and bad rows after it; of several, the latest.
+ *  2. When it was seen: the first good answer among the rows from the split on. A request that was held until the platform came
+ *     back was intended before, but its answer is what shows that the platform is back.
+ *
+ * `requests`: the clock is the intended start, the answer is `done_us`. `ledger`: the clock is `sent_us`, the answer is
+ * `first_processed_us`, and a row is good only if it is also timely, processed within one window plus the longest time that an
+ * event took before the fault: work that waits out a fault in a queue is not lost, but the service is back only when processing
+ * resumes and new work is no longer held up.
+ */
+import type { RecoveryContract } from '../../evidence/plan.ts';
+import { FILES } from '../../evidence/tables.ts';
+import type { Check, RecoveryResult } from '../../evidence/verdict.ts';
+import type { Context, Finding, Judgement } from './context.ts';
+import type { FaultFacts } from './fault-facts.ts';
+import { rounded, seconds } from './numbers.ts';
+import { standalone } from './views.ts';
+
+interface Measured {
+  fromRevertMs: number | null;
+  fromInjectMs: number | null;
+  censoredAtMs: number | null;
+}
+
+interface WindowRow {
+  k: number;
+  n: number;
+  good: number;
+}
+
+const NOTHING: Measured = { fromRevertMs: null, fromInjectMs: null, censoredAtMs: null };
+
+export async function checkRecovery(c: Context): Promise<Finding> {
+  const checks: Check[] = [];
+  const recovery: RecoveryResult[] = [];
+  for (const contract of c.plan.recovery) {
+    let measured = NOTHING;
+    const id = `recovery/${contract.name}`;
+    const limitMs = contract.rtoMs + c.plan.slackMs;
+    const check = await c.check(
+      {
+        id,
+        group: 'recovery',
+        title: `${contract.name}: recovered within ${seconds(contract.rtoMs)} of the revert of ${contract.fault}`,
+      },
+      async () => {
+        const fault = (await c.faults()).find((f) => f.planned.name === contract.fault);
+        if (!fault) return unknown(`the plan has no fault ${contract.fault}`);
+        if (fault.revertedMs === null)
+          return unknown(`${contract.fault} was never reverted, so there is nothing to measure from`);
+        const { judgement, times } = await judge(c, contract, fault, fault.revertedMs, limitMs);
+        measured = times;
+        if (judgement.verdict === 'pass' && !fault.proven)
+          return {
+            ...judgement,
+            verdict: 'unknown',
+            message: `${judgement.message}, but ${contract.fault} is not proven to have bitten`,
+          };
+        return judgement;
+      },
+    );
+    checks.push(check);
+    recovery.push({
+      checkId: id,
+      name: contract.name,
+      fault: contract.fault,
+      verdict: check.verdict,
+      fromRevertMs: rounded(measured.fromRevertMs),
+      fromInjectMs: rounded(measured.fromInjectMs),
+      censoredAtMs: rounded(measured.censoredAtMs),
+      rtoMs: contract.rtoMs,
+    });
+  }
+  return { checks, recovery };
+}
+
+const unknown = (message: string): Judgement => ({ verdict: 'unknown', message, evidence: [] });
+
+async function judge(
+  c: Context,
+  r: RecoveryContract,
+  fault: FaultFacts,
+  revertMs: number,
+  limitMs: number,
+): Promise<{ judgement: Judgement; times: Measured }> {
+  if (r.total.table === 'scaling')
+    return { judgement: unknown('recovery can not be measured from scaling'), times: NOTHING };
+  await c.need(r.total.table);
+  const revertUs = Math.round(revertMs * 1000);
+  const windowUs = Math.round(r.windowMs * 1000);
+  const rows = await rowsSql(c, r, fault, revertUs);
+  const windowsSql = `SELECT (clock - ${revertUs}) // ${windowUs} AS k, count(*) AS n, count(*) FILTER (good) AS good FROM (${rows}) GROUP BY k ORDER BY k`;
+  const windows = await c.db.rows<WindowRow>(windowsSql);
+  const lastK = Math.floor(((c.window('run')?.endMs ?? 0) * 1000 - revertUs) / windowUs) - 1;
+  const good = new Set(windows.filter((w) => w.k <= lastK && w.good / w.n >= r.target).map((w) => w.k));
+  const first = firstStreak(good, lastK, r.windows);
+  const count = windows.reduce((sum, w) => sum + w.n, 0);
+  const evidence = [
+    {
+      file: FILES[r.total.table],
+      query: standalone(windowsSql, r.total.table),
+      window: { fromMs: rounded(revertMs) ?? 0, toMs: rounded(revertMs + (lastK + 1) * r.windowMs) ?? 0 },
+      samples: count,
+    },
+  ];
+  const say = (verdict: Judgement['verdict'], message: string, times: Measured) => ({
+    judgement: { verdict, message, evidence },
+    times,
+  });
+
+  if (count === 0) return say('unknown', 'no row after the revert to measure it by', NOTHING);
+  if (first === null) {
+    // A streak that the evidence cuts short may be the recovery: what is known is how long it had not begun.
+    let k = lastK + 1;
+    while (good.has(k - 1)) k--;
+    const lastRowMs =
+      (await c.db.row<{ t: number }>(`SELECT max(clock) AS t FROM (${rows})`)).t / 1000 - revertMs;
+    const censoredAtMs = Math.max(0, Math.min(k * r.windowMs, lastRowMs));
+    const message = `it had not recovered ${seconds(censoredAtMs)} after the revert`;
+    if (censoredAtMs > limitMs)
+      return say('fail', `${message}: later than ${seconds(limitMs)}`, { ...NOTHING, censoredAtMs });
+    return say('unknown', `${message}, when the evidence ended: too early for ${seconds(limitMs)}`, {
+      ...NOTHING,
+      censoredAtMs,
+    });
+  }
+  const at = await refine(
+    c,
+    rows,
+    revertUs + Math.max(0, first - 1) * windowUs,
+    revertUs + (first + 1) * windowUs,
+  );
+  const fromRevertMs = Math.max(0, at / 1000 - revertMs);
+  const times = {
+    fromRevertMs,
+    fromInjectMs: fault.injectedMs === null ? null : at / 1000 - fault.injectedMs,
+    censoredAtMs: null,
+  };
+  if (fromRevertMs > limitMs)
+    return say(
+      'fail',
+      `recovered ${seconds(fromRevertMs)} after the revert: later than ${seconds(limitMs)}`,
+      times,
+    );
+  return say(
+    'pass',
+    `recovered ${seconds(fromRevertMs)} after the revert, at most ${seconds(limitMs)}`,
+    times,
+  );
+}
+
+/** Rows from the revert on, as (clock, good, seen): integers of microseconds and a boolean that is never NULL. */
+async function rowsSql(
+  c: Context,
+  r: RecoveryContract,
+  fault: FaultFacts,
+  revertUs: number,
+): Promise<string> {
+  const good = `coalesce((${r.good}), false)`;
+  if (r.total.table === 'requests') {
+    return `SELECT intended_us AS clock, ${good} AND NOT unsent AND done_us IS NOT NULL AS good, done_us AS seen, event_id AS id FROM requests WHERE coalesce((${r.total.where}), unsent) AND intended_us >= ${revertUs}`;
+  }
+  const before = Math.round((fault.injectingMs ?? 0) * 1000);
+  const { longest } = await c.db.row<{ longest: number | null }>(
+    `SELECT max(first_processed_us - sent_us) AS longest FROM ledger WHERE (${r.total.where}) AND first_processed_us < ${before}`,
+  );
+  const timely = (longest ?? 0) + Math.round(r.windowMs * 1000);
+  return `SELECT sent_us AS clock, ${good} AND coalesce(first_processed_us - sent_us <= ${timely}, false) AS good, first_processed_us AS seen, event_id AS id FROM ledger WHERE (${r.total.where}) AND sent_us >= ${revertUs}`;
+}
+
+function firstStreak(good: ReadonlySet<number>, lastK: number, length: number): number | null {
+  let run = 0;
+  for (let k = 0; k <= lastK; k++) {
+    run = good.has(k) ? run + 1 : 0;
+    if (run === length) return k - length + 1;
+  }
+  return null;
+}
+
+/** The instant at which the good state of the rows in [fromUs, toUs) was first seen, microseconds. */
+async function refine(c: Context, rows: string, fromUs: number, toUs: number): Promise<number> {
+  const { at } = await c.db.row<{ at: number }>(`
+    WITH own AS (SELECT * FROM (${rows}) WHERE clock >= ${fromUs} AND clock < ${toUs}),
+    placed AS (SELECT *, row_number() OVER w AS i,
+        count(*) FILTER (good) OVER (w ROWS UNBOUNDED PRECEDING) - good::INT
+      + count(*) FILTER (NOT good) OVER (w ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS wrong
+      FROM own WINDOW w AS (ORDER BY clock, id)),
+    split AS (SELECT max(i) AS i FROM placed WHERE good AND wrong = (SELECT min(wrong) FROM placed WHERE good))
+    SELECT min(seen) AS at FROM placed, split WHERE placed.i >= split.i AND good`);
+  return at;
+}
