@@ -55,7 +55,6 @@ export function checkParams(
       if (want.required) return `parameter "${key}" is missing: expected a ${want.type}`;
       continue;
     }
-    // biome-ignore lint/suspicious/useValidTypeof: the type's name is data here
     if (typeof value !== want.type) return `parameter "${key}" is a ${typeof value}: expected a ${want.type}`;
     if (want.above !== undefined && (value as number) <= want.above)
       return `parameter "${key}" is ${value}: expected more than ${want.above}`;
@@ -64,7 +63,7 @@ export function checkParams(
 }
 
 export function refuseComponent(params: FaultParams, abilities: Abilities): string | undefined {
-  const name = String(params['component']);
+  const name = String(params.component);
   if (abilities.components.includes(name)) return undefined;
   return `target ${abilities.target} has no component "${name}": expected one of ${abilities.components.join(', ')}`;
 }

@@ -12,7 +12,7 @@ export const componentKilled: FaultKind = {
   probe: ({ component }) => `${component}'s readiness endpoint gives no answer`,
   arm(_name, params, drivers) {
     const components = required(drivers.components, 'components');
-    const component = String(params['component']);
+    const component = String(params.component);
     return {
       // The run's supervisor holds it; when the run dies, its processes go with it, and nothing is held any more.
       undo: [],

@@ -15,7 +15,7 @@ export const componentPartitioned: FaultKind = {
     if (wrong) return wrong;
     if (!Array.isArray(abilities.blackhole))
       return `target ${abilities.target} can not drop packets: ${abilities.blackhole.impossible}`;
-    const name = String(params['component']);
+    const name = String(params.component);
     return abilities.blackhole.includes(name)
       ? undefined
       : `target ${abilities.target} can not cut off "${name}": expected one of ${abilities.blackhole.join(', ')}`;
@@ -24,7 +24,7 @@ export const componentPartitioned: FaultKind = {
   probe: ({ component }) => `a connection to ${component} gets neither an answer nor a refusal`,
   arm(name, params, drivers) {
     const network = required(drivers.network, 'the network');
-    const component = String(params['component']);
+    const component = String(params.component);
     const undo = network.undoOf(name);
     return {
       undo: [undo],

@@ -12,7 +12,7 @@ export const componentPaused: FaultKind = {
   probe: ({ component }) => `${component}'s readiness endpoint gives no answer within 400 ms`,
   arm(_name, params, drivers) {
     const components = required(drivers.components, 'components');
-    const component = String(params['component']);
+    const component = String(params.component);
     return {
       undo: [],
       async inject() {

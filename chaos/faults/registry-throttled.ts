@@ -15,8 +15,8 @@ export const registryThrottled: FaultKind = {
     `of ${Number(burst) + PROBE_EXTRA} requests to the registry at once, one is answered 429 TOOMANYREQUESTS`,
   arm(_name, params, drivers) {
     const throttle = required(drivers.throttle, 'the registry throttle');
-    const ratePerSecond = Number(params['ratePerSecond']);
-    const burst = Number(params['burst']);
+    const ratePerSecond = Number(params.ratePerSecond);
+    const burst = Number(params.burst);
     return {
       // The throttle is a process of the run and ends with it.
       undo: [],

@@ -6,7 +6,7 @@
 import { Agent, createServer, request } from 'node:http';
 import { TokenBucket } from './token-bucket.ts';
 
-const [upstreamHost, upstreamPort] = String(process.env['UPSTREAM']).split(':') as [string, string];
+const [upstreamHost, upstreamPort] = String(process.env.UPSTREAM).split(':') as [string, string];
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 /** Source of status, code and text: ECR's answer to docker push over its limits ("toomanyrequests: Rate exceeded"). */
 const BODY = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] });
@@ -61,6 +61,6 @@ const control = createServer((incoming, outgoing) => {
   });
 });
 
-proxy.listen(Number(process.env['LISTEN_PORT']), '127.0.0.1');
-control.listen(Number(process.env['CONTROL_PORT']), '127.0.0.1');
+proxy.listen(Number(process.env.LISTEN_PORT), '127.0.0.1');
+control.listen(Number(process.env.CONTROL_PORT), '127.0.0.1');
 process.on('SIGTERM', () => process.exit(0));

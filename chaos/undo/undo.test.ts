@@ -53,11 +53,11 @@ describe('marked processes', () => {
     const run = `test-${process.pid}-${Date.now()}`;
     // The shell ends at once; its grandchild lives on in a session of its own, as a daemon does.
     const shell = spawn('sh', ['-c', 'setsid sleep 300 >/dev/null 2>&1 &'], {
-      env: { PATH: process.env['PATH'], [RUN_MARK]: run },
+      env: { PATH: process.env.PATH, [RUN_MARK]: run },
       stdio: 'ignore',
     });
     const other = spawn('sleep', ['300'], {
-      env: { PATH: process.env['PATH'], [RUN_MARK]: `${run}-other` },
+      env: { PATH: process.env.PATH, [RUN_MARK]: `${run}-other` },
       stdio: 'ignore',
     });
     try {

@@ -69,6 +69,7 @@ log.file = false
     readyUrl: `http://127.0.0.1:${ports.metrics}/metrics`,
     restart: 'always',
     blame: 'evidence',
+    throwaway: true,
   };
 }
 

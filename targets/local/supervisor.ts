@@ -19,6 +19,8 @@ export interface ComponentSpec {
   /** `always`: restarted as a Deployment's pod is. `never`: part of the evidence; the run ends when it is gone. */
   restart: 'always' | 'never';
   blame: 'evidence' | 'harness';
+  /** Its data is removed with the run: it is killed at the end, not asked. */
+  throwaway?: boolean;
 }
 
 interface Supervised {
@@ -33,15 +35,22 @@ interface Supervised {
 /** First restart after this; doubled while a component keeps dying. Kubernetes starts at once, then 10 s, doubled: scaled here. */
 const BACKOFF_MS = 200;
 /** This many restarts within 20 s are a crash loop: the component is lost. */
-const CRASH_LOOP = 8;
+const CRASH_LOOP = 6;
 
 export class Supervisor {
   private readonly components = new Map<string, Supervised>();
   private readonly runId: string;
   private readonly logDirectory: string;
   private readonly onEvent: (event: ComponentEvent) => void;
+  private readonly backoffMs: number;
 
-  constructor(options: { runId: string; logDirectory: string; onEvent(event: ComponentEvent): void }) {
+  constructor(options: {
+    runId: string;
+    logDirectory: string;
+    backoffMs?: number;
+    onEvent(event: ComponentEvent): void;
+  }) {
+    this.backoffMs = options.backoffMs ?? BACKOFF_MS;
     this.runId = options.runId;
     this.logDirectory = options.logDirectory;
     this.onEvent = options.onEvent;
@@ -84,7 +93,8 @@ export class Supervisor {
   }
 
   signal(name: string, signal: NodeJS.Signals): void {
-    this.find(name).child?.kill(signal);
+    const { child } = this.find(name);
+    if (child) signalGroup(child, signal);
   }
 
   /** Waits until every component's readiness answers 200. @throws HarnessError naming those that do not, with their last log lines. */
@@ -117,9 +127,9 @@ export class Supervisor {
         const child = supervised.child;
         if (!child) return;
         // A paused process can not act on SIGTERM.
-        child.kill('SIGCONT');
-        child.kill('SIGTERM');
-        const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+        signalGroup(child, 'SIGCONT');
+        signalGroup(child, supervised.spec.throwaway ? 'SIGKILL' : 'SIGTERM');
+        const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs);
         await exited(child);
         clearTimeout(timer);
       }),
@@ -137,7 +147,7 @@ export class Supervisor {
     const { spec } = supervised;
     const log = openSync(join(this.logDirectory, `${spec.name}.log`), 'a');
     const child = spawn(spec.command, spec.args, {
-      env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', ...spec.env, [RUN_MARK]: this.runId },
+      env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', ...spec.env, [RUN_MARK]: this.runId },
       stdio: ['ignore', log, log],
       // Its own session: Ctrl-C on the terminal is for the harness, which then ends the components in order.
       detached: true,
@@ -184,7 +194,7 @@ export class Supervisor {
       });
       return;
     }
-    const delay = BACKOFF_MS * 2 ** supervised.restarts.length;
+    const delay = this.backoffMs * 2 ** supervised.restarts.length;
     supervised.restarts.push(now);
     supervised.timer = setTimeout(() => {
       if (!supervised.held && !supervised.stopping && !supervised.child) this.launch(supervised);
@@ -194,7 +204,7 @@ export class Supervisor {
   private async signalAndWait(supervised: Supervised, signal: NodeJS.Signals): Promise<void> {
     const child = supervised.child;
     if (!child) return;
-    child.kill(signal);
+    signalGroup(child, signal);
     await exited(child);
   }
 
@@ -202,6 +212,15 @@ export class Supervisor {
     const file = join(this.logDirectory, `${name}.log`);
     if (!existsSync(file)) return '(no log)';
     return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-4).join('\n') || '(empty log)';
+  }
+}
+
+/** The whole process group, as the end of a pod takes all its processes along: build jobs, functions, Erlang behind its shell. */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-(child.pid as number), signal);
+  } catch {
+    // Already gone.
   }
 }
 

@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePorts } from '../../base/ports.ts';
+import { registryThrottled } from '../faults/registry-throttled.ts';
+import { throttleClient } from './client.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+describe('TokenBucket', () => {
+  it('gives the burst, then the rate', () => {
+    const bucket = new TokenBucket(10, 3, 0);
+    expect([0, 0, 0, 0].map((t) => bucket.take(t))).toEqual([true, true, true, false]);
+    expect([99, 100, 101, 199, 200].map((t) => bucket.take(t))).toEqual([false, true, false, false, true]);
+  });
+  it('never saves more than the burst', () => {
+    const bucket = new TokenBucket(10, 2, 0);
+    expect([60_000, 60_000, 60_000].map((t) => bucket.take(t))).toEqual([true, true, false]);
+  });
+});
+
+describe('registry-throttled through the real proxy', () => {
+  let upstream: Server;
+  let proxy: ChildProcess;
+  let throttle: ReturnType<typeof throttleClient>;
+  beforeAll(async () => {
+    upstream = createServer((request, response) => {
+      response.setHeader('location', `http://${request.headers.host}/next`);
+      request.pipe(response);
+    });
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+    const [port, control] = (await freePorts(2)) as [number, number];
+    proxy = spawn(process.execPath, [fileURLToPath(new URL('./proxy-process.ts', import.meta.url))], {
+      env: {
+        LISTEN_PORT: String(port),
+        CONTROL_PORT: String(control),
+        UPSTREAM: `127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+      },
+      stdio: 'ignore',
+    });
+    throttle = throttleClient(`http://127.0.0.1:${control}/`, `http://127.0.0.1:${port}`);
+    await vi.waitFor(() => throttle.throttled(), { timeout: 10_000 });
+  });
+  afterAll(() => {
+    proxy.kill('SIGKILL');
+    upstream.closeAllConnections();
+    upstream.close();
+  });
+
+  it('passes requests through unchanged while no fault is on', async () => {
+    const response = await fetch(`${throttle.registryUrl}/v2/`, { method: 'POST', body: 'layer' });
+    expect([response.status, await response.text()]).toEqual([200, 'layer']);
+    // The registry must go on naming the proxy in its locations, or pushes would go round it.
+    expect(response.headers.get('location')).toBe(`${throttle.registryUrl}/next`);
+  });
+
+  it('is seen by its probe while it lasts, and not before or after', async () => {
+    const fault = registryThrottled.arm('t', { ratePerSecond: 1, burst: 2 }, { throttle });
+    expect((await fault.probe()).seen).toBe(false);
+    await fault.inject();
+    expect(await fault.probe()).toMatchObject({ seen: true });
+    const refused = await fetch(`${throttle.registryUrl}/v2/`, { method: 'POST', body: 'x'.repeat(100_000) });
+    expect([refused.status, await refused.json()]).toEqual([
+      429,
+      { errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] },
+    ]);
+    await fault.revert();
+    expect((await fault.probe()).seen).toBe(false);
+    expect(await throttle.throttled()).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { freePorts } from '../../base/ports.ts';
+import { componentKilled } from '../../chaos/faults/component-killed.ts';
+import { componentPaused } from '../../chaos/faults/component-paused.ts';
+import { killMarked, markedProcesses } from '../../chaos/undo/marked.ts';
+import type { ComponentEvent } from '../target.ts';
+import { type ComponentSpec, Supervisor } from './supervisor.ts';
+
+const runId = `supervisor-test-${process.pid}`;
+let logs: string;
+let events: ComponentEvent[];
+let supervisor: Supervisor;
+
+beforeEach(() => {
+  logs = mkdtempSync(join(tmpdir(), 'faultline-supervisor-'));
+  events = [];
+  supervisor = new Supervisor({
+    runId,
+    logDirectory: logs,
+    backoffMs: 20,
+    onEvent: (event) => events.push(event),
+  });
+});
+afterEach(async () => {
+  await supervisor.stopAll(500);
+  await killMarked(runId);
+  rmSync(logs, { recursive: true, force: true });
+});
+
+/** A server that also starts a child, as the builder starts its jobs. */
+const SERVER = `require('child_process').spawn('sleep', ['300'], { stdio: 'ignore' });
+require('http').createServer((q, s) => s.end('ok')).listen(+process.env.PORT, '127.0.0.1');`;
+
+async function server(over: Partial<ComponentSpec> = {}): Promise<ComponentSpec> {
+  const [port] = (await freePorts(1)) as [number];
+  return {
+    name: 'server',
+    command: process.execPath,
+    args: ['-e', SERVER],
+    env: { PORT: String(port) },
+    readyUrl: `http://127.0.0.1:${port}/`,
+    restart: 'always',
+    blame: 'evidence',
+    ...over,
+  };
+}
+
+const drivers = () => ({
+  components: {
+    names: () => supervisor.names(),
+    hold: (name: string) => supervisor.hold(name),
+    release: (name: string) => supervisor.release(name),
+    kill: (name: string) => supervisor.kill(name),
+    pause: async (name: string) => supervisor.signal(name, 'SIGSTOP'),
+    resume: async (name: string) => supervisor.signal(name, 'SIGCONT'),
+    readyUrl: (name: string) => supervisor.get(name).readyUrl,
+  },
+});
+
+describe('Supervisor', () => {
+  it('brings a component back that died by itself, and says that it died', async () => {
+    supervisor.start(await server());
+    await supervisor.ready(10_000);
+    const before = supervisor.pid('server');
+    await supervisor.kill('server');
+    await supervisor.ready(10_000);
+    expect(supervisor.pid('server')).not.toBe(before);
+    expect(events.filter((e) => e.type === 'exited')).toMatchObject([{ signal: 'SIGKILL', expected: false }]);
+  });
+
+  it('gives up on a crash loop and says with which words the component died', async () => {
+    supervisor.start(await server({ args: ['-e', 'console.error("no such database"); process.exit(3)'] }));
+    await expect
+      .poll(() => events.find((e) => e.type === 'lost'), { timeout: 10_000 })
+      .toMatchObject({ component: 'server', reason: expect.stringMatching(/code 3.*no such database/s) });
+  });
+
+  it('loses a component that is never restarted with its first end', async () => {
+    supervisor.start(await server({ restart: 'never' }));
+    await supervisor.ready(10_000);
+    await supervisor.kill('server');
+    await expect.poll(() => events.at(-1)).toMatchObject({ type: 'lost', blame: 'evidence' });
+  });
+
+  it('names what does not come up', async () => {
+    supervisor.start(
+      await server({ args: ['-e', 'setInterval(() => {}, 1000); console.log("waiting for godot")'] }),
+    );
+    await expect(supervisor.ready(700)).rejects.toThrow(
+      /not ready after 0.7 s: server\nserver: waiting for godot/,
+    );
+  });
+});
+
+describe('component-killed', () => {
+  it('is seen, takes the component’s children along, holds it, and lets it come back', async () => {
+    supervisor.start(await server());
+    await supervisor.ready(10_000);
+    const fault = componentKilled.arm('kill', { component: 'server' }, drivers());
+    expect((await fault.probe()).seen).toBe(false);
+    await fault.inject();
+    expect(await fault.probe()).toMatchObject({
+      seen: true,
+      detail: expect.stringContaining('ECONNREFUSED'),
+    });
+    expect(markedProcesses(runId)).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect((await fault.probe()).seen).toBe(true);
+    await fault.revert();
+    await expect.poll(async () => (await fault.probe()).seen, { timeout: 10_000 }).toBe(false);
+  });
+});
+
+describe('component-paused', () => {
+  it('is seen as silence, and goes', async () => {
+    supervisor.start(await server());
+    await supervisor.ready(10_000);
+    const fault = componentPaused.arm('pause', { component: 'server' }, drivers());
+    await fault.inject();
+    expect(await fault.probe()).toMatchObject({ seen: true, detail: expect.stringContaining('timeout') });
+    await fault.revert();
+    await expect.poll(async () => (await fault.probe()).seen, { timeout: 10_000 }).toBe(false);
+  });
+});
