@@ -49,7 +49,6 @@ function describe(entry: JournalEntry): string | undefined {
 const BAR = 20;
 
 export class LiveView {
-  private readonly plan: Plan;
   private readonly out: NodeJS.WriteStream;
   private readonly lengthMs: number;
   private readonly fancy: boolean;
@@ -62,9 +61,8 @@ export class LiveView {
   private lastPlain = 0;
 
   constructor(plan: Plan, out: NodeJS.WriteStream) {
-    this.plan = plan;
     this.out = out;
-    this.fancy = out.isTTY === true && process.env['TERM'] !== 'dumb';
+    this.fancy = out.isTTY === true && process.env.TERM !== 'dumb';
     this.lengthMs = plan.phases.at(-1)?.endMs ?? 0;
   }
 

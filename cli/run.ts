@@ -74,7 +74,7 @@ async function run(options: RunOptions): Promise<void> {
     const written = await writeReports(directories.bundle);
     verdicts.push({ verdict, bundle: directories.bundle });
     say(`  ${verdict.verdict.toUpperCase()}${verdict.reasons[0] ? `: ${verdict.reasons[0]}` : ''}`);
-    say(`  report: ${relative(process.cwd(), written['html'] ?? directories.bundle)}`);
+    say(`  report: ${relative(process.cwd(), written.html ?? directories.bundle)}`);
     if (interrupted) break;
   }
 

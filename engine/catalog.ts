@@ -57,10 +57,16 @@ export function loadCatalog(options: {
     scrapeMs: Math.max(FASTEST_MS, SCRAPE_MS / timeScale),
     evaluationMs,
   };
+  const named = (kind: 'raw' | 'range' | 'phase') =>
+    Object.fromEntries(loaded.queries.filter((q) => q.kind === kind).map((q) => [q.name, q.query]));
   return {
     catalog,
     rules: renderRules(rules, evaluationMs),
-    queries: { counters: profile.counters, series: profile.series },
+    queries: {
+      counters: { ...profile.counters, ...named('raw') },
+      series: { ...profile.series, ...named('range') },
+      perPhase: named('phase'),
+    },
   };
 }
 

@@ -282,7 +282,7 @@ export class Run {
   private async showLive(live: LiveLoad, prometheus: PrometheusClient): Promise<void> {
     // The view is a convenience: when Prometheus does not answer, the evidence says so, not the view.
     const firing = await prometheus.instant('ALERTS{alertstate="firing"}', Date.now()).catch(() => []);
-    this.request.onLive(live, [...new Set(firing.map((f) => f.labels['alertname'] ?? '?'))]);
+    this.request.onLive(live, [...new Set(firing.map((f) => f.labels.alertname ?? '?'))]);
   }
 
   private abort(reason: StopReason, condition: string): void {

@@ -19,8 +19,8 @@ export async function settle(
     if (alerts.length === 0 && down.length === 0) return;
     if (performance.now() > deadline) {
       const names = [
-        ...new Set(alerts.map((a) => `${a.labels['alertname']} (${a.labels['alertstate']})`)),
-        ...down.map((d) => `${d.labels['job']} is not scraped`),
+        ...new Set(alerts.map((a) => `${a.labels.alertname} (${a.labels.alertstate})`)),
+        ...down.map((d) => `${d.labels.job} is not scraped`),
       ];
       throw new HarnessError(
         `the platform is not quiet ${options.withinMs / 1000} s after its start: ${names.join(', ')}; look at logs/ of the bundle`,

@@ -44,6 +44,8 @@ export async function startReaper(workDirectory: string, reportFile: string): Pr
   return {
     pid: child.pid as number,
     async release() {
+      // Not counted among what keeps this process alive until now; its end is waited for.
+      child.ref();
       child.stdin?.end('release\n');
       await exited;
     },

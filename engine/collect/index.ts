@@ -129,7 +129,8 @@ async function ledgerEvents(requestsFile: string, plan: Plan): Promise<SentEvent
   const streams = plan.streams.filter((s) => s.ledger).map((s) => `'${s.name}'`);
   if (streams.length === 0) return [];
   using database = await Database.open();
-  return database.rows<SentEvent>(
+  // Awaited here: the database is closed when this function returns.
+  return await database.rows<SentEvent>(
     `SELECT event_id, stream, phase, sent_us, done_us AS answered_us, status FROM read_parquet(${quote(requestsFile)})
      WHERE event_id IS NOT NULL AND stream IN (${streams.join(', ')}) ORDER BY event_id`,
   );

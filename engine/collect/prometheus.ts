@@ -126,7 +126,7 @@ export class PrometheusClient {
       text = await response.text();
       if (!response.ok)
         throw new EvidenceError(
-          `Prometheus answered ${response.status} to ${parameters['query'] ?? path}: ${text.slice(0, 300)}`,
+          `Prometheus answered ${response.status} to ${parameters.query ?? path}: ${text.slice(0, 300)}`,
         );
     } catch (cause) {
       if (cause instanceof EvidenceError) throw cause;

@@ -18,6 +18,8 @@ export interface NamedQueries {
   counters: Record<string, string>;
   /** PromQL with `$window`, over the whole run in steps of a scrape. */
   series: Record<string, string>;
+  /** PromQL evaluated once for each phase, `$window` being the phase; the core metrics of the plan come with these. */
+  perPhase: Record<string, string>;
 }
 
 export interface Missing {
@@ -87,7 +89,7 @@ export async function collectSeries(
         ),
       ),
     ),
-    ...core.flatMap(([name, promql]) =>
+    ...[...Object.entries(queries.perPhase), ...core].flatMap(([name, promql]) =>
       plan.phases.map((phase) =>
         attempt(`series.parquet: ${name} in ${phase.name}`, async () => {
           // One scrape after the phase's end: what happened in the phase has been scraped by then.
