@@ -9,6 +9,8 @@ import type { FunctionSpec } from './catalog.ts';
 const HOST = new URL('../runtime/host.ts', import.meta.url).pathname;
 const REQUEST_TIMEOUT_MS = 300_000;
 const STOP_GRACE_MS = 1000;
+/** A process whose connection broke, and that has not ended after so long, is well. */
+const SUSPECT_MS = 200;
 
 export interface Call {
   method: string;
@@ -26,9 +28,12 @@ export interface Answer {
 /** There is no answer: the process ended (`crash`), or took too long (`timeout`). */
 export class CallError extends Error {
   readonly kind: 'crash' | 'timeout';
-  constructor(kind: 'crash' | 'timeout', message: string) {
+  /** The request never reached the function, so that another instance may have it. */
+  readonly unsent: boolean;
+  constructor(kind: 'crash' | 'timeout', message: string, unsent = false) {
     super(message);
     this.kind = kind;
+    this.unsent = unsent;
   }
 }
 
@@ -46,6 +51,9 @@ export class Instance {
   /** Gets no more requests, and ends when the last is answered. */
   retiring = false;
   inflight = 0;
+  /** Called when it takes requests again after it was suspected to have ended. */
+  onServing: () => void = () => {};
+  #over = false;
   readonly #child: ChildProcess;
   readonly #socket: string;
   readonly #agent = new Agent({ keepAlive: true });
@@ -80,6 +88,7 @@ export class Instance {
       });
     });
     this.ended.then(() => {
+      this.#over = true;
       this.serving = false;
       this.#agent.destroy();
       return rm(this.#socket, { force: true });
@@ -97,6 +106,10 @@ export class Instance {
   /** Sends one request. Rejects with CallError. The caller counts `inflight`. */
   call(call: Call): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      const crashed = (message: string, unsent = false) => {
+        this.#suspect();
+        reject(new CallError('crash', message, unsent));
+      };
       const req = request(
         {
           socketPath: this.#socket,
@@ -112,7 +125,7 @@ export class Instance {
             resolve({ status: res.statusCode ?? 502, headers: res.headers, body: Buffer.concat(chunks) }),
           );
           res.on('close', () => {
-            if (!res.complete) reject(new CallError('crash', 'the function ended while it answered'));
+            if (!res.complete) crashed('the function ended while it answered');
           });
         },
       );
@@ -121,13 +134,23 @@ export class Instance {
         late = true;
         req.destroy();
       });
-      req.on('error', (error) =>
-        reject(
-          new CallError(late ? 'timeout' : 'crash', late ? 'the function did not answer' : error.message),
-        ),
-      );
+      req.on('error', (error: NodeJS.ErrnoException) => {
+        if (late) reject(new CallError('timeout', 'the function did not answer'));
+        else crashed(error.message, error.code === 'ECONNREFUSED' || error.code === 'ENOENT');
+      });
       req.end(call.body);
     });
+  }
+
+  /** A connection breaks before the end of its process is known: no more requests until it shows that it lives. */
+  #suspect(): void {
+    if (!this.serving) return;
+    this.serving = false;
+    setTimeout(() => {
+      if (this.#over || this.retiring) return;
+      this.serving = true;
+      this.onServing();
+    }, SUSPECT_MS);
   }
 
   /** Asks it to end; kills it when it does not. */

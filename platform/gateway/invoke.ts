@@ -5,7 +5,11 @@ import type { FunctionSpec } from './catalog.ts';
 import { type Catalog, OperatorUnavailable } from './catalog.ts';
 import { type Answer, type Call, CallError } from './instance.ts';
 import type { ErrorType, GatewayMetrics } from './metrics.ts';
-import type { Lease, NoInstance, Pool } from './pool.ts';
+import { NoInstance, type Pool } from './pool.ts';
+
+/** A request that an instance did not get, as it had just ended, goes to so many instances at most. */
+const SENDS = 3;
+const STATUS = { crash: 502, timeout: 504, start_failed: 503, cold_start_timeout: 504 } as const;
 
 export type Invocation =
   /** The function answered, with whatever status. */
@@ -51,34 +55,37 @@ export class Invoker {
       this.#metrics.error('operator_unavailable');
       return { kind: 'failed', status: 503, reason: messageOf(error), ran: false };
     }
+    const pool = this.#pool(spec);
     // The start and the reading of the body go on at the same time.
-    const leasing = this.#pool(spec).lease();
-    const reading = body();
-    const [leased, read] = await Promise.allSettled([leasing, reading]);
-    const lease: Lease | undefined = leased.status === 'fulfilled' ? leased.value : undefined;
+    const [leased, read] = await Promise.allSettled([pool.lease(), body()]);
+    let lease = leased.status === 'fulfilled' ? leased.value : undefined;
     try {
       if (read.status === 'rejected') {
         if (!(read.reason instanceof BodyTooLarge)) count('client_closed');
         throw read.reason;
       }
-      if (lease === undefined) {
-        const error = (leased as PromiseRejectedResult).reason as NoInstance;
-        count(error.kind);
-        const status = error.kind === 'cold_start_timeout' ? 504 : 503;
-        return { kind: 'failed', status, reason: error.message, ran: false };
+      if (leased.status === 'rejected') throw leased.reason;
+      for (let attempt = 1; ; attempt++) {
+        if (gone()) {
+          count('client_closed');
+          return { kind: 'failed', status: 499, reason: 'the client went away', ran: false };
+        }
+        lease ??= await pool.lease();
+        try {
+          const answer = await lease.instance.call({ ...call, body: read.value });
+          count(answer.status >= 500 ? 'handler_error' : undefined);
+          return { kind: 'answered', answer, cold: lease.cold };
+        } catch (error) {
+          if (!(error instanceof CallError && error.unsent) || attempt >= SENDS) throw error;
+          lease.release();
+          lease = undefined;
+        }
       }
-      if (gone()) {
-        count('client_closed');
-        return { kind: 'failed', status: 499, reason: 'the client went away', ran: false };
-      }
-      const answer = await lease.instance.call({ ...call, body: read.value });
-      count(answer.status >= 500 ? 'handler_error' : undefined);
-      return { kind: 'answered', answer, cold: lease.cold };
     } catch (error) {
-      if (!(error instanceof CallError)) throw error;
+      if (!(error instanceof CallError) && !(error instanceof NoInstance)) throw error;
       count(error.kind);
-      const status = error.kind === 'timeout' ? 504 : 502;
-      return { kind: 'failed', status, reason: error.message, ran: true };
+      const ran = error instanceof CallError && !error.unsent;
+      return { kind: 'failed', status: STATUS[error.kind], reason: error.message, ran };
     } finally {
       lease?.release();
     }

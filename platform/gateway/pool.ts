@@ -228,6 +228,7 @@ export class Pool {
         this.#log.info('function output', { function: spec.name, line }),
       );
       this.#instances.add(instance);
+      instance.onServing = () => this.#dispatch();
       instance.ended.then((how) => this.#ended(instance, how));
     } catch (error) {
       if (holding) this.#starts.release();

@@ -130,3 +130,8 @@ export async function sendEvent(
     headers: answer.headers,
   };
 }
+
+/** A JSON answer whose fields the caller knows. */
+export async function getJson<T>(url: string): Promise<T> {
+  return (await (await fetch(url)).json()) as T;
+}
