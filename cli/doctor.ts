@@ -139,7 +139,7 @@ function print(rows: ToolRow[], facts: MachineFact[], missing: ToolRow[]): void 
     say(line);
   if (missing.length === 0) return;
   say();
-  for (const row of missing) say(`${row.name} ${row.problem}: it ${row.use}.`);
+  for (const row of missing) say(`${row.name} ${row.problem} (${row.use}).`);
   say('Next: `faultline doctor --install` installs what is missing.');
 }
 

@@ -7,37 +7,60 @@ import type { GoPin, ToolName } from './pins.ts';
 
 const TIMEOUT_MS = 20 * 60_000;
 
+export interface GoBuild {
+  name: ToolName;
+  go: GoPin;
+  /** Path of the `go` command. */
+  goCommand: string;
+}
+
+function goEnvironment(machine: Machine, bin: string): NodeJS.ProcessEnv {
+  return {
+    ...machine.env,
+    GOBIN: bin,
+    // No C compiler is needed, and none is looked for.
+    CGO_ENABLED: '0',
+    // A module may ask for a newer Go than this one: let it fetch that toolchain from the module proxy as well.
+    GOTOOLCHAIN: 'auto',
+    // The flags of the user's own projects (a vendor directory, a module file) would break a build out of nowhere.
+    GOFLAGS: '',
+    GO111MODULE: 'on',
+  };
+}
+
+function goArguments({ go }: GoBuild): string[] {
+  return ['-trimpath', '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim(), `${go.package}@v${go.version}`];
+}
+
+/**
+ * Fetches the modules of a build without compiling them, so that the network works for one tool while the cores work for
+ * another. Its failure is no failure: the build itself fetches what is missing, and says what went wrong.
+ */
+export async function goFetch(build: GoBuild, machine: Machine, signal?: AbortSignal): Promise<void> {
+  const env = goEnvironment(machine, cacheDirectory(machine));
+  await exec(build.goCommand, ['install', '-n', ...goArguments(build)], {
+    env,
+    cwd: cacheDirectory(machine),
+    timeoutMs: TIMEOUT_MS,
+    signal,
+  });
+}
+
 /**
  * Builds a tool from the Go module proxy into the cache, where it appears whole or not at all. What an interrupted build
  * has fetched and compiled stays in Go's own caches, so the next one goes on from there.
  *
  * @throws HarnessError with the last lines of Go's output.
  */
-export async function goInstall(
-  build: { name: ToolName; go: GoPin; goCommand: string },
-  machine: Machine,
-  signal?: AbortSignal,
-): Promise<void> {
+export async function goInstall(build: GoBuild, machine: Machine, signal?: AbortSignal): Promise<void> {
   const { name, go, goCommand } = build;
   const cache = cacheDirectory(machine);
   const target = join(cache, `${name}-${go.version}`);
   const partial = join(cache, `.partial-${name}-${process.pid}`);
   mkdirSync(partial, { recursive: true });
   try {
-    const env: NodeJS.ProcessEnv = {
-      ...machine.env,
-      GOBIN: partial,
-      // No C compiler is needed, and none is looked for.
-      CGO_ENABLED: '0',
-      // A module may ask for a newer Go than this one: let it fetch that toolchain from the module proxy as well.
-      GOTOOLCHAIN: 'auto',
-      // The flags of the user's own projects (a vendor directory, a module file) would break a build out of nowhere.
-      GOFLAGS: '',
-      GO111MODULE: 'on',
-    };
-    const args = ['install', '-trimpath', '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim()];
-    const result = await exec(goCommand, [...args, `${go.package}@v${go.version}`], {
-      env,
+    const result = await exec(goCommand, ['install', ...goArguments(build)], {
+      env: goEnvironment(machine, partial),
       cwd: partial,
       timeoutMs: TIMEOUT_MS,
       signal,

@@ -68,7 +68,7 @@ const PROMETHEUS_STYLE = /version (\d+(?:\.\d+)+)/;
 
 export const PINS: Record<ToolName, ToolPin> = {
   k6: {
-    use: 'generates the load',
+    use: 'the generator of the load',
     need: 'run',
     commands: ['k6'],
     version: [{ args: ['version'], pattern: /k6(?:\.exe)? v(\d+(?:\.\d+)+)/ }],
@@ -113,7 +113,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     apt: 'rabbitmq-server',
   },
   prometheus: {
-    use: 'scrapes the platform and evaluates the alert rules',
+    use: 'the scraper of the platform, which evaluates the alert rules',
     need: 'run',
     commands: ['prometheus'],
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
@@ -121,7 +121,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     apt: 'prometheus',
   },
   promtool: {
-    use: 'checks the alert rules before a run, and tests them',
+    use: 'the check of the alert rules before a run, and their tests',
     need: 'run',
     commands: ['promtool'],
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
@@ -129,7 +129,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     apt: 'prometheus',
   },
   alertmanager: {
-    use: 'delivers the alerts',
+    use: 'the delivery of the alerts',
     need: 'run',
     commands: ['alertmanager', 'prometheus-alertmanager'],
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
@@ -137,7 +137,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     apt: 'prometheus-alertmanager',
   },
   amtool: {
-    use: 'shows the state of Alertmanager by hand',
+    use: 'a look at Alertmanager by hand',
     need: 'optional',
     commands: ['amtool'],
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
@@ -159,7 +159,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     apt: 'docker-registry',
   },
   nft: {
-    use: 'drops packets for network partitions',
+    use: 'network partitions, where packets vanish',
     need: 'run',
     commands: ['nft'],
     directories: ['/usr/sbin', '/sbin'],
@@ -168,7 +168,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     apt: 'nftables',
   },
   chromium: {
-    use: 'draws the report for the screenshot tests',
+    use: 'the screenshots of the report in the tests',
     need: 'test',
     commands: ['chromium', 'chromium-browser', 'google-chrome'],
     version: [{ args: ['--version'], pattern: /(?:Chromium|Chrome) (\d+(?:\.\d+)+)/ }],

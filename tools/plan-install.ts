@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
 import { exec } from './exec.ts';
 import { type Finding, findTools } from './find.ts';
+import type { GoBuild } from './go-install.ts';
 import { type Machine, which } from './machine.ts';
-import { GO_MINIMUM, type GoPin, PINS, type ToolName } from './pins.ts';
+import { GO_MINIMUM, PINS, type ToolName } from './pins.ts';
 import { compareVersions, upstreamVersion } from './versions.ts';
 
 /** What an installation would do; nothing to do when both lists are empty. */
@@ -12,7 +13,7 @@ export interface InstallPlan {
   packages: string[];
   /** The package lists have to be fetched first: a package of the plan is not in them. */
   updateFirst: boolean;
-  builds: { name: ToolName; go: GoPin; goCommand: string }[];
+  builds: GoBuild[];
   /** What is missing, in the order of the table. */
   missing: Finding[];
 }

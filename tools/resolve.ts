@@ -1,7 +1,7 @@
 import { HarnessError, RefusedError } from '../base/errors.ts';
 import { aptInstall } from './apt.ts';
 import { type Finding, findTool, findTools, type ResolvedTool, type ToolSource } from './find.ts';
-import { goInstall } from './go-install.ts';
+import { goFetch, goInstall } from './go-install.ts';
 import { lockInstall } from './install-lock.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { PINS, type ToolName } from './pins.ts';
@@ -107,10 +107,20 @@ async function carryOut(
     const { updateFirst } = plan;
     steps.push(step(what, () => aptInstall(plan.packages, machine, { updateFirst, signal })));
   }
-  for (const build of plan.builds)
-    steps.push(
-      step(`go install ${build.go.package}@v${build.go.version}`, () => goInstall(build, machine, signal)),
+  // Two builds at once would compile twice what they share, much of it; so they take turns, while all modules are fetched.
+  const fetched = plan.builds.map((build) => goFetch(build, machine, signal));
+  let turn: Promise<unknown> = Promise.resolve();
+  for (const [i, build] of plan.builds.entries()) {
+    const what = `go install ${build.go.package}@v${build.go.version}`;
+    const mine = turn.then(() =>
+      step(what, async () => {
+        await fetched[i];
+        await goInstall(build, machine, signal);
+      }),
     );
+    steps.push(mine);
+    turn = mine.catch(() => {});
+  }
   const failed = (await Promise.allSettled(steps)).filter((result) => result.status === 'rejected');
   if (failed.length > 0)
     throw new HarnessError(
