@@ -65,7 +65,7 @@ describe('loadRules', () => {
     ['an expression that breaks off', 'alert: A\nexpr: sum(rate(a[5m]) >', 5, 'PromQL syntax error'],
     [
       'an error inside a block',
-      'alert: A\nexpr: |\n  sum(up)\n    >\n  0.1 and and\n  up',
+      'alert: A\nexpr: |\n  sum(up)\n    >\n  0.1 )\n  and up',
       8,
       'PromQL syntax error',
     ],

@@ -6,10 +6,15 @@ import { z } from 'zod';
 
 const UNIT_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
-/** duration-shorthand of the specification, without its calendar units; becomes ms. */
-const Shorthand = z.string().transform((text, context) => {
+/** Milliseconds of a duration-shorthand of the specification without its calendar units, or undefined. */
+export function parseShorthand(text: string): number | undefined {
   const match = /^([1-9]\d*)([mhdw])$/.exec(text);
-  if (match) return Number(match[1]) * (UNIT_MS[match[2] as string] as number);
+  return match ? Number(match[1]) * (UNIT_MS[match[2] as string] as number) : undefined;
+}
+
+const Shorthand = z.string().transform((text, context) => {
+  const ms = parseShorthand(text);
+  if (ms !== undefined) return ms;
   context.addIssue({
     code: 'custom',
     message: `"${text}" is not a duration of OpenSLO: expected one such as 5m, 1h, 3d or 4w`,
@@ -80,7 +85,11 @@ const AlertConditionSpec = z.strictObject({
     op: z.literal('gt'),
     threshold: z.number().positive(),
     lookbackWindow: Shorthand,
-    alertAfter: z.union([z.literal('0m').transform(() => 0), Shorthand]).optional(),
+    alertAfter: z
+      .literal('0m')
+      .transform(() => 0)
+      .or(Shorthand)
+      .optional(),
   }),
 });
 export type AlertConditionSpec = z.infer<typeof AlertConditionSpec>;
@@ -91,7 +100,13 @@ const AlertCondition = z.strictObject({
   metadata: Metadata,
   spec: AlertConditionSpec,
 });
-const Inline = AlertCondition.omit({ apiVersion: true });
+/** A reference, or a condition in place. Not a union, so that an error says where it is. */
+const PolicyCondition = z.strictObject({
+  conditionRef: Name.optional(),
+  kind: z.literal('AlertCondition').optional(),
+  metadata: Metadata.optional(),
+  spec: AlertConditionSpec.optional(),
+});
 
 export const OpenSloObject = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -138,7 +153,7 @@ export const OpenSloObject = z.discriminatedUnion('kind', [
       alertWhenResolved: z.boolean().optional(),
       /** Alerts on a ratio never fire without data; the absent alerts do that. */
       alertWhenNoData: z.literal(false).optional(),
-      conditions: z.array(z.union([z.strictObject({ conditionRef: Name }), Inline])).length(1),
+      conditions: z.array(PolicyCondition).length(1),
       notificationTargets: z.array(z.strictObject({ targetRef: Name })),
     }),
   }),

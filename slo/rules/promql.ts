@@ -111,6 +111,7 @@ function roleOf(literal: SyntaxNode): PromqlDuration['role'] {
  * fall under a millisecond becomes 1ms, never 0s, which Prometheus refuses (pyrra-dev/pyrra#1028).
  */
 export function scalePromql(expr: string, timeScale: number): string {
+  if (timeScale === 1) return expr;
   let scaled = expr;
   for (const duration of promqlDurations(expr).reverse()) {
     scaled =
