@@ -53,9 +53,11 @@ export function k6Options(streams: Stream[]): object {
       const period = periodNs(s.rate);
       // More VUs than requests would never have anything to do.
       const vus = Math.min(stream.maxVUs, s.count);
-      scenarios[scenarioName(stream.name, segment)] = {
+      const name = scenarioName(stream.name, segment);
+      scenarios[name] = {
         executor: 'constant-arrival-rate',
         exec: stream.script,
+        env: { FAULTLINE_SEGMENT: name },
         startTime: ns(s.startMs * 1e6),
         duration: ns(Math.max(K6_SHORTEST_MS * 1e6, (s.count - 0.5) * period)),
         rate: 1,

@@ -1,11 +1,12 @@
 /** Runs k6 for all streams of a plan: one process, every segment one k6 scenario. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HarnessError } from '../../base/errors.ts';
 import type { Stream } from '../../evidence/plan.ts';
 import { isReady, resume } from './k6-api.ts';
+import { k6Arguments, k6Environment } from './k6-command.ts';
 import { k6Options, loadConfig } from './k6-files.ts';
 import { type LiveLoad, LiveTail } from './live-tail.ts';
 
@@ -30,7 +31,7 @@ export interface LoadOptions {
 }
 
 export interface LoadEnd {
-  /** 0: the whole schedule ran. Null: k6 was killed by a signal. https://grafana.com/docs/k6/latest/misc/integrations/ */
+  /** 0: the whole schedule ran. 105: stopped. Null: k6 did not start, or was killed by a signal. Others: k6's errext/exitcodes. */
   exitCode: number | null;
   /** The signal, and the last lines of what k6 said; empty when there is nothing to say. */
   detail: string;
@@ -58,9 +59,8 @@ const READY_POLL_MS = 50;
 /** After SIGINT k6 interrupts its iterations and flushes, which takes less than a second; then it is killed. */
 const STOP_MS = 5000;
 const DETAIL_LINES = 8;
-/** k6's heap is small and short-lived: collecting it less often saves a sixth of its CPU time (bench/k6.ts). */
-const GO_ENV = { GOGC: '400', GOMEMLIMIT: '2GiB' };
-
+/** k6's exit code when its REST API cannot start; it says nothing then. */
+const NO_REST_API = 106;
 /**
  * Starts k6 paused and waits until all its VUs are made.
  * @throws HarnessError when k6 does not start, ends early or is not ready in time
@@ -72,33 +72,27 @@ export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
   await writeFile(at('options.json'), JSON.stringify(k6Options(o.streams)));
   const api = `http://127.0.0.1:${o.apiPort}`;
   const rawFile = at('k6.json');
+  // Of a run before in the same directory: k6 appends to its log, and its records would be read as ours.
+  await Promise.all([rm(at('k6.log'), { force: true }), rm(rawFile, { force: true })]);
   const said = openSync(at('k6.stderr'), 'w');
   const k6 = spawn(
     o.k6Path,
     [
-      ...[
-        'run',
-        '--paused',
-        '--quiet',
-        '--no-usage-report',
-        '--no-thresholds',
-        '--no-setup',
-        '--no-teardown',
-      ],
-      ...['--summary-mode', 'disabled', '--no-color', '--address', `127.0.0.1:${o.apiPort}`],
-      // k6 warns about every failed request; the records have those already.
-      ...['--log-output', `file=${at('k6.log')},level=error`],
-      ...['--config', at('options.json'), '--out', `json=${rawFile}`],
-      ...Object.entries({ ...o.endpoints, FAULTLINE_LOAD: at('load.json') }).flatMap(([name, value]) => [
-        '-e',
-        `${name}=${value}`,
-      ]),
-      o.scriptPath,
+      ...k6Arguments({
+        ...{
+          script: o.scriptPath,
+          options: at('options.json'),
+          log: at('k6.log'),
+          apiPort: o.apiPort,
+          rawFile,
+        },
+        env: { ...o.endpoints, FAULTLINE_LOAD: at('load.json') },
+      }),
+      '--paused',
     ],
     {
       cwd: o.workDir,
-      // HOME: k6 reads a configuration file there. TZ: its timestamps. The last: k6 never looks for another k6.
-      env: { HOME: o.workDir, TZ: 'UTC', K6_AUTO_EXTENSION_RESOLUTION: 'false', ...GO_ENV, ...o.env },
+      env: { ...k6Environment(o.workDir), ...o.env },
       stdio: ['ignore', said, said],
     },
   );
@@ -109,7 +103,12 @@ export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
     k6.once('error', (error) => resolve({ exitCode: null, detail: `k6 did not start: ${error.message}` }));
     k6.once('exit', async (exitCode, signal) => {
       const last = exitCode === 0 ? '' : await lastLines([at('k6.stderr'), at('k6.log')]);
-      resolve({ exitCode, detail: [signal ? `ended by ${signal}` : '', last].filter(Boolean).join(': ') });
+      const why = signal
+        ? `ended by ${signal}`
+        : exitCode === NO_REST_API && !last
+          ? `could not listen on ${api}`
+          : '';
+      resolve({ exitCode, detail: [why, last].filter(Boolean).join(': ') });
     });
   }).then((end) => {
     ended = end;
@@ -135,6 +134,8 @@ export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
     }
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   }
+  // Whoever answered there, it was not this k6.
+  if (ended) throw failure('ended before the load began', ended);
 
   const tail = new LiveTail(rawFile);
   return {

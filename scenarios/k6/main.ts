@@ -3,7 +3,7 @@
  * They export no options: engine/load writes k6's configuration. Endpoints come from env RECEIVER_URL and GATEWAY_URL.
  */
 import type { SegmentConfig } from './config.ts';
-import { type Request, send } from './request.ts';
+import { type Script, send } from './request.ts';
 
 const receiver = `${__ENV.RECEIVER_URL}/events`;
 const gateway = `${__ENV.GATEWAY_URL}/fn/`;
@@ -11,52 +11,62 @@ const gateway = `${__ENV.GATEWAY_URL}/fn/`;
 const number = (c: SegmentConfig, name: string, fallback: number): number =>
   Number(c.params[name] ?? fallback);
 
-/** Request k asks to fail when the running share passes a whole number there: spread evenly, the same in every run. */
-function asksToFail(share: number, k: number): boolean {
-  return Math.floor((k + 1) * share) > Math.floor(k * share);
+/** `<prefix>-0` .. `<prefix>-<functions - 1>`. */
+function functionNames(c: SegmentConfig): string[] {
+  return Array.from({ length: number(c, 'functions', 1) }, (_, i) => `${c.params.prefix ?? 'fn'}-${i}`);
 }
 
-function functionName(c: SegmentConfig, k: number): string {
-  return `${c.params.prefix ?? 'fn'}-${k % number(c, 'functions', 1)}`;
+/** Tells which requests ask to fail: k does when the running share passes a whole number there. Spread evenly, the same in every run. */
+function failing(c: SegmentConfig): (k: number) => boolean {
+  const share = number(c, 'failShare', 0);
+  return share > 0 ? (k) => Math.floor((k + 1) * share) > Math.floor(k * share) : () => false;
 }
 
-/** Body of an invocation: params `workMs` (ms of work in the function) and `failShare` (0..1). */
-function invocationBody(c: SegmentConfig, k: number, fail: boolean): string {
-  return `{"k":${k},"workMs":${number(c, 'workMs', 0)}${fail ? ',"fail":true' : ''}}`;
-}
-
-function build(c: SegmentConfig, k: number): Request {
-  const name = `${c.params.prefix ?? 'build'}-${k}`;
+function build(c: SegmentConfig): Script {
+  const prefix = c.params.prefix ?? 'build';
+  const request = { url: receiver, subject: '', body: '', expect: 202 };
   return {
-    url: receiver,
     type: 'io.knative.lambda.command.build.start',
-    subject: name,
-    body: `{"name":"${name}","runtime":{"language":"nodejs","version":"20","handler":"handler"},"source":{"type":"inline","code":"export async function handler(event) {\\n  return { k: ${k}, id: event.id };\\n}\\n"}}`,
-    expect: 202,
+    request,
+    turn: (k) => {
+      request.subject = `${prefix}-${k}`;
+      request.body = `{"name":"${request.subject}","runtime":{"language":"nodejs","version":"20","handler":"handler"},"source":{"type":"inline","code":"export async function handler(event) {\\n  return { k: ${k}, id: event.id };\\n}\\n"}}`;
+    },
   };
 }
 
-function invocation(c: SegmentConfig, k: number): Request {
-  const name = functionName(c, k);
-  const fail = asksToFail(number(c, 'failShare', 0), k);
+function invocation(c: SegmentConfig): Script {
+  const names = functionNames(c);
+  const urls = names.map((name) => gateway + name);
+  const fails = failing(c);
+  const work = `,"workMs":${number(c, 'workMs', 0)}`;
+  const request = { url: '', subject: '', body: '', expect: 200 };
   return {
-    url: gateway + name,
     type: 'io.knative.lambda.invoke.sync',
-    subject: name,
-    body: invocationBody(c, k, fail),
-    expect: fail ? 500 : 200,
+    request,
+    turn: (k) => {
+      const i = k % names.length;
+      const fail = fails(k);
+      request.url = urls[i] as string;
+      request.subject = names[i] as string;
+      request.body = `{"k":${k}${work}${fail ? ',"fail":true}' : '}'}`;
+      request.expect = fail ? 500 : 200;
+    },
   };
 }
 
-function event(c: SegmentConfig, k: number): Request {
-  const name = functionName(c, k);
-  const fail = asksToFail(number(c, 'failShare', 0), k);
+function event(c: SegmentConfig): Script {
+  const names = functionNames(c);
+  const fails = failing(c);
+  const work = `,"workMs":${number(c, 'workMs', 0)}`;
+  const request = { url: receiver, subject: '', body: '', expect: 202 };
   return {
-    url: receiver,
     type: 'io.knative.lambda.invoke.async',
-    subject: name,
-    body: invocationBody(c, k, fail),
-    expect: 202,
+    request,
+    turn: (k) => {
+      request.subject = names[k % names.length] as string;
+      request.body = `{"k":${k}${work}${fails(k) ? ',"fail":true}' : '}'}`;
+    },
   };
 }
 

@@ -5,10 +5,12 @@
  * `iteration_duration` sample; that sample's time and value give when the request started and ended. The first request of
  * a segment appends `@<start of the scenario, ms since the epoch>`. engine/load/import-sql.ts reads it.
  * The samples of the request itself carry the record of the VU's request before; nobody reads those.
+ *
+ * This runs once a request, in an interpreter: what is the same for a whole segment is made once (bench/k6.ts).
  */
 import exec from 'k6/execution';
 import http, { type RefinedResponse } from 'k6/http';
-import { eventId, tracePrefix, traceparent } from '../../base/event-id.ts';
+import { eventId, traceparents } from '../../base/event-id.ts';
 import type { LoadConfig, SegmentConfig } from './config.ts';
 
 const config = JSON.parse(open(__ENV.FAULTLINE_LOAD as string)) as LoadConfig;
@@ -17,90 +19,104 @@ const config = JSON.parse(open(__ENV.FAULTLINE_LOAD as string)) as LoadConfig;
 // k6 documents null here; @types/k6 does not know it.
 (http.setResponseCallback as unknown as (callback: null) => void)(null);
 
+// Reading an import costs more than reading a constant, at every use.
+const { post } = http;
+
 /** k6's code for a request that took longer than its timeout. https://grafana.com/docs/k6/latest/javascript-api/error-codes/ */
 const TIMED_OUT = 1050;
 
 /** k6 runs nothing shorter than this, ms. */
 const SHORTEST_SCENARIO_MS = 1000;
 
-interface Segment {
-  config: SegmentConfig;
-  /** Headers that are the same for all requests of the segment; ids are replaced for each request. */
-  params: { headers: Record<string, string>; timeout: number };
-  idPrefix: string;
-  tracePrefix: string;
+/** What a script makes of a segment: its next request, which `turn` changes into the one at position k of the stream's schedule. */
+export interface Script {
+  /** CloudEvent type of all its requests. */
+  type: string;
+  request: {
+    url: string;
+    /** CloudEvent subject. */
+    subject: string;
+    body: string;
+    /** The status that this request asks for. */
+    expect: number;
+  };
+  turn(k: number): void;
 }
 
-/** What a script makes of its segment and of the request's position k in the stream's schedule. */
-export interface Request {
-  url: string;
-  type: string;
-  subject: string;
-  body: string;
-  /** The status that this request asks for. */
-  expect: number;
+interface Segment {
+  name: string;
+  count: number;
+  offset: number;
+  /** Nothing is started later than this after the scenario's start, ms; k6 sees to it in all but the shortest segments. */
+  cutMs: number;
+  script: Script;
+  /** Ids and subject are replaced for each request. */
+  headers: Record<string, string>;
+  params: { headers: Record<string, string>; timeout: number };
+  idPrefix: string;
+  traceparent: (n: number) => string;
 }
 
 // One set per VU: k6 gives every VU a JavaScript runtime of its own.
 const segments = new Map<string, Segment>();
 let current: Segment | undefined;
-let currentName = '';
-let scenario: typeof exec.scenario | undefined;
-let metadata: Record<string, string | number | boolean> = {};
+let scenario: typeof exec.scenario;
+let metadata: Record<string, string | number | boolean>;
 
-function enter(name: string): Segment {
-  let segment = segments.get(name);
-  if (!segment) {
-    const c = config.segments[name];
-    if (!c) throw new Error(`no segment ${name} in ${__ENV.FAULTLINE_LOAD}`);
-    segment = {
-      config: c,
-      params: {
-        headers: { 'content-type': 'application/json', 'ce-specversion': '1.0', 'ce-source': 'faultline' },
-        timeout: c.timeoutMs,
-      },
-      idPrefix: eventId(config.runId, c.stream, c.segment, 0).slice(0, -1),
-      tracePrefix: tracePrefix(config.runId, c.streamIndex, c.segment),
-    };
-    segments.set(name, segment);
-  }
-  current = segment;
-  currentName = name;
-  return segment;
+function enter(name: string, make: (segment: SegmentConfig) => Script): Segment {
+  // Both objects read through to the VU's state at each access, so one of each is enough.
+  scenario ??= exec.scenario;
+  metadata ??= exec.vu.metrics.metadata as typeof metadata;
+  current = segments.get(name);
+  if (current) return current;
+  const c = config.segments[name];
+  if (!c) throw new Error(`no segment ${name} in ${__ENV.FAULTLINE_LOAD}`);
+  const script = make(c);
+  // Names as Go writes them, so that k6 does not have to.
+  const headers = {
+    'Content-Type': 'application/json',
+    'Ce-Specversion': '1.0',
+    'Ce-Source': 'faultline',
+    'Ce-Type': script.type,
+  };
+  current = {
+    ...{ name, script, headers, count: c.count, offset: c.offset },
+    cutMs: c.lengthMs < SHORTEST_SCENARIO_MS ? c.lengthMs : Number.POSITIVE_INFINITY,
+    params: { headers, timeout: c.timeoutMs },
+    idPrefix: eventId(config.runId, c.stream, c.segment, 0).slice(0, -1),
+    traceparent: traceparents(config.runId, c.streamIndex, c.segment),
+  };
+  segments.set(name, current);
+  return current;
 }
 
-/** Sends the next request of the scenario that this VU is in. `make` must depend on its arguments only. */
-export function send(make: (segment: SegmentConfig, k: number) => Request): void {
-  if (!scenario) {
-    // Both objects read through to the VU's state at each access, so one of each is enough.
-    scenario = exec.scenario;
-    metadata = exec.vu.metrics.metadata as typeof metadata;
-  }
-  const name = scenario.name;
-  const segment = current !== undefined && name === currentName ? current : enter(name);
-  const c = segment.config;
+/** Sends the next request of the k6 scenario that this VU is in. Its requests must depend on segment and k only. */
+export function send(make: (segment: SegmentConfig) => Script): void {
+  // k6 sets it when a VU enters a scenario; reading it costs less than asking for exec.scenario.name.
+  const name = __ENV.FAULTLINE_SEGMENT as string;
+  const segment = current !== undefined && current.name === name ? current : enter(name, make);
   const n = scenario.iterationInTest;
-  if (n >= c.count || (c.lengthMs < SHORTEST_SCENARIO_MS && Date.now() - scenario.startTime >= c.lengthMs)) {
+  if (
+    n >= segment.count ||
+    (segment.cutMs < SHORTEST_SCENARIO_MS && Date.now() - scenario.startTime >= segment.cutMs)
+  ) {
     metadata.r = '';
     return;
   }
-  const id = segment.idPrefix + n;
   const begun = n === 0 ? ` @${scenario.startTime}` : '';
   try {
-    const request = make(c, c.offset + n);
-    const headers = segment.params.headers;
-    headers['ce-id'] = id;
-    headers['ce-type'] = request.type;
-    headers['ce-subject'] = request.subject;
-    headers.traceparent = traceparent(segment.tracePrefix, n);
-    const response: RefinedResponse<'none'> = http.post(request.url, request.body, segment.params);
+    const { request } = segment.script;
+    segment.script.turn(segment.offset + n);
+    const headers = segment.headers;
+    headers['Ce-Id'] = segment.idPrefix + n;
+    headers['Ce-Subject'] = request.subject;
+    headers.Traceparent = segment.traceparent(n);
+    const response: RefinedResponse<'none'> = post(request.url, request.body, segment.params);
     const status = response.status;
-    let record = `${n} ${status} `;
-    if (status === request.expect) record += 'o';
-    else if (status === 0 && response.error_code === TIMED_OUT) record += 't';
-    else record += 'f';
-    if (status !== 202 && response.headers['X-Lambda-Cold-Start'] === 'true') record += 'c';
-    metadata.r = record + begun;
+    let mark = 'o';
+    if (status !== request.expect) mark = status === 0 && response.error_code === TIMED_OUT ? 't' : 'f';
+    if (status !== 202 && response.headers['X-Lambda-Cold-Start'] === 'true') mark += 'c';
+    metadata.r = `${n} ${status} ${mark}${begun}`;
   } catch (error) {
     metadata.r = `${n} 0 f${begun}`;
     throw error;

@@ -1,0 +1,184 @@
+/**
+ * Do our load scripts with full records reach 0.9 of the request rate of a bare script? (issue 3 §8)
+ *
+ *     node bench/k6.ts [rounds] [seconds a turn]
+ *
+ * Both send the same request (a CloudEvent in binary mode, fixed ids in the bare script) as fast as 32 VUs can, to a server in
+ * a process of its own that reads only lengths. k6 gets the same options and environment for both; ours goes through
+ * scenarios/k6/main.ts and writes the records of a real run. Turns alternate, so that a busy machine hits both alike;
+ * a round's ratio comes from two turns side by side, in the order ABBA. Two cores: k6 takes about 1.4 of them and the
+ * server 0.5, so k6 is what limits. CPU time a request depends less on what else the machine does than the rate.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HarnessError } from '../base/errors.ts';
+import { freePorts } from '../base/ports.ts';
+import { processCpuSeconds } from '../base/process-cpu.ts';
+import { k6Arguments, k6Environment } from '../engine/load/k6-command.ts';
+import { BASE_OPTIONS, scenarioName } from '../engine/load/k6-files.ts';
+import type { LoadConfig } from '../scenarios/k6/config.ts';
+import { resolveTool } from '../tools/resolve.ts';
+
+const VUS = 32;
+const BOUND = 0.9;
+const SCENARIO = scenarioName('events', 0);
+const SCRIPT = fileURLToPath(new URL('../scenarios/k6/main.ts', import.meta.url));
+
+const BARE = `
+import http from 'k6/http';
+const url = __ENV.RECEIVER_URL + '/events';
+export function events() {
+  http.post(url, '{"k":123456,"workMs":0}', {
+    headers: {
+      'content-type': 'application/json', 'ce-specversion': '1.0', 'ce-source': 'faultline', 'ce-id': 'bench.events.0.123456',
+      'ce-type': 'io.knative.lambda.invoke.async', 'ce-subject': 'fn-0',
+      traceparent: '00-0123456789abcdef000100000001e240-000100000001e240-01',
+    },
+    timeout: 10000,
+  });
+}
+`;
+
+/** Answers 202 to every request, looking at nothing but where it ends. Tells its parent the number when it is asked. */
+function serve(): void {
+  const answer = Buffer.from('HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n');
+  const headEnd = Buffer.from('\r\n\r\n');
+  let answered = 0;
+  const server = createServer((socket) => {
+    let rest: Buffer | undefined;
+    socket.setNoDelay(true);
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (data) => {
+      rest = rest ? Buffer.concat([rest, data]) : data;
+      while (rest) {
+        const end: number = rest.indexOf(headEnd);
+        if (end < 0) return;
+        const length = /content-length: (\d+)/i.exec(rest.toString('latin1', 0, end))?.[1];
+        const whole: number = end + headEnd.length + Number(length ?? 0);
+        if (rest.length < whole) return;
+        socket.write(answer);
+        answered += 1;
+        rest = rest.length > whole ? rest.subarray(whole) : undefined;
+      }
+    });
+  });
+  process.on('message', () => {
+    process.send?.(answered);
+    answered = 0;
+  });
+  process.on('disconnect', () => process.exit());
+  server.listen(Number(process.argv[3]), '127.0.0.1', () => process.send?.('ready'));
+}
+
+const message = (child: ChildProcess): Promise<unknown> =>
+  new Promise((resolve) => child.once('message', resolve));
+
+interface Turn {
+  /** Requests a second. */
+  rate: number;
+  /** k6's CPU time a request, µs. */
+  cpuUs: number;
+}
+
+async function main(): Promise<void> {
+  const rounds = Number(process.argv[2] ?? 5);
+  const seconds = Number(process.argv[3] ?? 4);
+  const { path: k6Path, version } = await resolveTool('k6');
+  const dir = await mkdtemp(join(tmpdir(), 'faultline-bench-k6-'));
+  const [port, apiPort] = (await freePorts(2)) as [number, number];
+  const server = fork(fileURLToPath(import.meta.url), ['serve', String(port)]);
+  try {
+    await message(server);
+    const load: LoadConfig = {
+      runId: 'bench',
+      seed: 1,
+      segments: {
+        [SCENARIO]: {
+          ...{
+            stream: 'events',
+            streamIndex: 0,
+            segment: 0,
+            count: 2 ** 31,
+            offset: 0,
+            lengthMs: seconds * 1000,
+          },
+          ...{ timeoutMs: 10_000, params: { prefix: 'fn', functions: 1 } },
+        },
+      },
+    };
+    const closedLoop = {
+      executor: 'constant-vus',
+      exec: 'events',
+      env: { FAULTLINE_SEGMENT: SCENARIO },
+      vus: VUS,
+      duration: `${seconds}s`,
+    };
+    await writeFile(join(dir, 'load.json'), JSON.stringify(load));
+    await writeFile(
+      join(dir, 'options.json'),
+      JSON.stringify({ ...BASE_OPTIONS, scenarios: { [SCENARIO]: closedLoop } }),
+    );
+    await writeFile(join(dir, 'bare.ts'), BARE);
+
+    const turn = async (script: string, rawFile?: string): Promise<Turn> => {
+      const k6 = spawn(
+        k6Path,
+        k6Arguments({
+          ...{ script, options: join(dir, 'options.json'), log: join(dir, 'k6.log'), apiPort },
+          env: { RECEIVER_URL: `http://127.0.0.1:${port}`, FAULTLINE_LOAD: join(dir, 'load.json') },
+          ...(rawFile ? { rawFile } : {}),
+        }),
+        { cwd: dir, env: k6Environment(dir), stdio: ['ignore', 'inherit', 'inherit'] },
+      );
+      let cpu = 0;
+      const sampler = setInterval(() => {
+        cpu = processCpuSeconds(k6.pid) || cpu;
+      }, 50);
+      const code = await new Promise((resolve) => k6.once('exit', resolve));
+      clearInterval(sampler);
+      if (code !== 0) throw new HarnessError(`k6 ended with code ${code}`);
+      const answered = message(server);
+      server.send('count');
+      const count = (await answered) as number;
+      if (count === 0) throw new HarnessError('k6 sent nothing');
+      return { rate: count / seconds, cpuUs: (cpu / count) * 1e6 };
+    };
+    const bare = (): Promise<Turn> => turn(join(dir, 'bare.ts'));
+    const full = (): Promise<Turn> => turn(SCRIPT, join(dir, 'k6.json'));
+
+    const results: { bare: Turn; full: Turn }[] = [];
+    for (let i = 0; i < rounds; i++) {
+      const first = i % 2 === 0 ? await bare() : await full();
+      const second = i % 2 === 0 ? await full() : await bare();
+      const result = i % 2 === 0 ? { bare: first, full: second } : { bare: second, full: first };
+      results.push(result);
+      console.log(
+        `round ${i + 1}: bare ${result.bare.rate.toFixed(0)}/s (${result.bare.cpuUs.toFixed(0)} µs CPU), ` +
+          `full records ${result.full.rate.toFixed(0)}/s (${result.full.cpuUs.toFixed(0)} µs CPU), ` +
+          `ratio ${(result.full.rate / result.bare.rate).toFixed(3)}, load average ${loadavg()[0]?.toFixed(1)}`,
+      );
+    }
+    const ratio = median(results.map((r) => r.full.rate / r.bare.rate));
+    const cpu = median(results.map((r) => r.bare.cpuUs / r.full.cpuUs));
+    console.log(
+      `k6 ${version}, ${availableParallelism()} cores, ${VUS} VUs: full records reach ${ratio.toFixed(3)} of the bare script's rate ` +
+        `(median of ${rounds}; bound ${BOUND}); by CPU time a request ${cpu.toFixed(3)}`,
+    );
+    if (!(ratio >= BOUND)) process.exitCode = 1;
+  } finally {
+    server.disconnect();
+    await rm(dir, { recursive: true });
+  }
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return ((sorted[(sorted.length - 1) >> 1] ?? Number.NaN) + (sorted[sorted.length >> 1] ?? Number.NaN)) / 2;
+}
+
+if (process.argv[2] === 'serve') serve();
+else await main();

@@ -1,0 +1,52 @@
+/** How k6 is called: stock k6, told to do nothing but send and record. */
+
+export interface K6Call {
+  script: string;
+  /** k6's JSON configuration. */
+  options: string;
+  /** File for k6's errors. */
+  log: string;
+  /** Port on 127.0.0.1 of its REST API. */
+  apiPort: number;
+  /** What the scripts find in __ENV. */
+  env: Record<string, string>;
+  /** Where the records go; none: nothing is recorded. */
+  rawFile?: string;
+}
+
+export function k6Arguments(call: K6Call): string[] {
+  return [
+    ...[
+      'run',
+      '--quiet',
+      '--no-usage-report',
+      '--no-thresholds',
+      '--no-setup',
+      '--no-teardown',
+      '--no-color',
+    ],
+    ...['--summary-mode', 'disabled', '--address', `127.0.0.1:${call.apiPort}`, '--config', call.options],
+    // k6 warns about every failed request; the records have those already.
+    ...['--log-output', `file=${call.log},level=error`],
+    // Not compressed: a compressed file keeps its last seconds in k6's memory, where a SIGKILL or a look at the live
+    // numbers does not find them, and gains nothing else, since it is gone when it has been imported.
+    ...(call.rawFile === undefined ? [] : ['--out', `json=${call.rawFile}`]),
+    ...Object.entries(call.env).flatMap(([name, value]) => ['-e', `${name}=${value}`]),
+    call.script,
+  ];
+}
+
+/** All of k6's environment: nothing is inherited, so that no K6_* or proxy variable of the user changes a run. */
+export function k6Environment(home: string): Record<string, string> {
+  return {
+    // k6 reads a configuration file there.
+    HOME: home,
+    // Of its timestamps.
+    TZ: 'UTC',
+    // k6 never looks for another k6.
+    K6_AUTO_EXTENSION_RESOLUTION: 'false',
+    // k6's heap is small and short-lived: collecting it less often saves a tenth of its CPU time and more.
+    GOGC: '400',
+    GOMEMLIMIT: '2GiB',
+  };
+}
