@@ -1,11 +1,14 @@
-/** Runs the benchmarks, bench/*.bench.ts, one after the other: each is a program that exits non-zero when it misses its bound. */
+/**
+ * Runs the benchmarks one after the other: each file at the top of bench/ is a program that exits non-zero when it misses
+ * its bound (what they share stands in folders there). Arguments pick those whose names contain one of them.
+ */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const project = resolve(import.meta.dirname, '..');
 const wanted = process.argv.slice(2);
-const files = globSync('bench/*.bench.ts', { cwd: project })
+const files = globSync('bench/*.ts', { cwd: project, exclude: ['**/*.test.ts'] })
   .sort()
   .filter((file) => wanted.length === 0 || wanted.some((name) => file.includes(name)));
 const results: string[] = [];
