@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { cleanCommand } from './clean.ts';
 import { doctorCommand } from './doctor.ts';
 import { reportError, UsageError } from './exit.ts';
+import { judgeCommand } from './judge.ts';
+import { planCommand } from './plan.ts';
+import { reportCommand } from './report.ts';
+import { runCommand } from './run.ts';
+import { downCommand, upCommand } from './up.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -21,7 +27,14 @@ try {
     .usage(
       '$0 <command>\n\nBreaks a Knative Lambda platform on purpose, and says with evidence whether it held.',
     )
+    .command(runCommand)
+    .command(planCommand)
+    .command(judgeCommand)
+    .command(reportCommand)
+    .command(upCommand)
+    .command(downCommand)
     .command(doctorCommand)
+    .command(cleanCommand)
     .option('debug', { type: 'boolean', default: false, describe: 'Show stacks of unexpected errors' })
     .demandCommand(1, 'Which command?')
     .recommendCommands()

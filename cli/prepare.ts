@@ -17,23 +17,20 @@ import { resolveTool, type ToolName } from '../tools/resolve.ts';
 
 const TARGETS: ReadonlyMap<string, Target> = new Map([localTarget].map((target) => [target.name, target]));
 
-export interface PlanOptions {
-  scenarios: string[];
+export interface TargetOptions {
   target: string;
   profile: string;
   timeScale: number;
-  seed: number | undefined;
   defect: string[];
 }
 
-export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
+export interface PlanOptions extends TargetOptions {
+  scenarios: string[];
+  seed: number | undefined;
+}
+
+export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
   return y
-    .positional('scenarios', {
-      type: 'string',
-      array: true,
-      demandOption: true,
-      describe: 'Scenario files, or names of shipped scenarios',
-    })
     .option('target', {
       type: 'string',
       default: 'local',
@@ -49,15 +46,25 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
       default: 60,
       describe: 'Divide rule durations, intervals and phases by this; 1 is real time',
     })
-    .option('seed', {
-      type: 'number',
-      describe: 'Seed of everything random in the load; the report names it',
-    })
     .option('defect', {
       type: 'string',
       array: true,
       default: [] as string[],
       describe: 'Switch a known defect of the reference platform on, to see it found',
+    }) as unknown as Argv<T & TargetOptions>;
+}
+
+export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
+  return targetOptions(y)
+    .positional('scenarios', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'Scenario files, or names of shipped scenarios',
+    })
+    .option('seed', {
+      type: 'number',
+      describe: 'Seed of everything random in the load; the report names it',
     }) as unknown as Argv<T & PlanOptions>;
 }
 
@@ -105,7 +112,10 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
   return { target, loaded, scenarios };
 }
 
-function checkOptions(options: PlanOptions): { target: Target; seed: number } {
+export function checkOptions(options: TargetOptions & { seed?: number | undefined }): {
+  target: Target;
+  seed: number;
+} {
   const problems: Diagnostic[] = [];
   const target = TARGETS.get(options.target);
   if (!target)

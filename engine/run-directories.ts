@@ -27,11 +27,16 @@ export function makeRunDirectories(runsDirectory: string, runId: string): RunDir
   const bundle = join(runsDirectory, runId);
   const directories = { bundle, logs: join(bundle, FILES.logs), work: join(workRoot(), runId) };
   for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(directories.work, OWNER_FILE), `${process.pid} ${startTime(process.pid)}`);
+  markOwner(directories.work);
   return directories;
 }
 
 const OWNER_FILE = 'owner';
+
+/** This process owns the directory for as long as it lives. */
+export function markOwner(workDirectory: string): void {
+  writeFileSync(join(workDirectory, OWNER_FILE), `${process.pid} ${startTime(process.pid)}`);
+}
 
 /** Whether the process that made a work directory still runs. A pid alone may by now be somebody else's, so its start time counts. */
 export function ownerLives(workDirectory: string): boolean {

@@ -3,7 +3,7 @@
  * timeline, drain, collection, target down, audit. Whatever happens on the way, the undo is carried out and the journal
  * says how it ended; the judge then reads the bundle and nothing else.
  */
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../base/errors.ts';
@@ -256,6 +256,10 @@ export class Run {
     }
     if (this.stopSignal.stopped) await load.stop();
     const ended = await load.done;
+    for (const said of ['k6.stderr', 'k6.log']) {
+      const file = join(directories.work, 'k6', said);
+      if (existsSync(file)) copyFileSync(file, join(directories.logs, said));
+    }
     for (const stream of plan.streams)
       this.journal.write({
         type: 'load.ended',

@@ -128,7 +128,9 @@ export class Supervisor {
         if (!child) return;
         // A paused process can not act on SIGTERM.
         signalGroup(child, 'SIGCONT');
-        signalGroup(child, supervised.spec.throwaway ? 'SIGKILL' : 'SIGTERM');
+        // As in a pod, only the main process is asked to end; its jobs are its own to finish.
+        if (supervised.spec.throwaway) signalGroup(child, 'SIGKILL');
+        else child.kill('SIGTERM');
         const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs);
         await exited(child);
         clearTimeout(timer);

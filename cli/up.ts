@@ -1,0 +1,35 @@
+import type { CommandModule } from 'yargs';
+import { loadCatalog } from '../engine/catalog.ts';
+import { startHost, stopHost } from '../engine/host.ts';
+import { checkOptions, type TargetOptions, targetOptions } from './prepare.ts';
+
+export const upCommand: CommandModule<object, TargetOptions> = {
+  command: 'up',
+  describe: 'Bring the target up and leave it up, to look around; ends with `faultline down`',
+  builder: (y) => targetOptions(y) as never,
+  async handler(options) {
+    const { target } = checkOptions(options);
+    const { catalog, rules } = loadCatalog({
+      profile: options.profile,
+      timeScale: options.timeScale,
+      abilities: await target.abilities(),
+    });
+    const { endpoints } = await startHost({
+      timeScale: options.timeScale,
+      defects: options.defect,
+      rules,
+      scrapeMs: catalog.scrapeMs,
+      evaluationMs: catalog.evaluationMs,
+    });
+    for (const [name, url] of Object.entries(endpoints)) process.stdout.write(`${name.padEnd(14)} ${url}\n`);
+    process.stdout.write('The target is up. `faultline down` ends it.\n');
+  },
+};
+
+export const downCommand: CommandModule<object, object> = {
+  command: 'down',
+  describe: 'End the target that `faultline up` left up',
+  async handler() {
+    process.stdout.write((await stopHost()) ? 'The target is down.\n' : 'No target is up.\n');
+  },
+};

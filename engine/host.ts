@@ -1,0 +1,87 @@
+/** `faultline up` and `down`: one kept target a user; a second `up` is refused while the first lives. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HarnessError, RefusedError } from '../base/errors.ts';
+import { undoAll } from '../chaos/undo/log.ts';
+import type { Endpoints } from '../targets/target.ts';
+import { ownerLives, workRoot } from './run-directories.ts';
+
+export const HOST_STATE = 'state.json';
+
+export interface HostRequest {
+  runId: string;
+  directory: string;
+  timeScale: number;
+  defects: string[];
+  rules: string;
+  scrapeMs: number;
+  evaluationMs: number;
+}
+
+export interface HostState {
+  pid: number;
+  endpoints: Endpoints;
+  components: Record<string, string>;
+}
+
+const RUN_ID = 'up-local';
+
+export function hostDirectory(): string {
+  return join(workRoot(), RUN_ID);
+}
+
+/** The kept target, or undefined when none is up. */
+export function hostState(): HostState | undefined {
+  const file = join(hostDirectory(), HOST_STATE);
+  return ownerLives(hostDirectory()) && existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as HostState)
+    : undefined;
+}
+
+/** @throws RefusedError when a target is up already, HarnessError when it does not come up. */
+export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'>): Promise<HostState> {
+  const directory = hostDirectory();
+  if (ownerLives(directory))
+    throw new RefusedError([
+      { file: '--target local', message: 'is up already: use it, or end it with `faultline down`' },
+    ]);
+  // Left by a host that was killed: undone before a new one takes its place.
+  if (existsSync(directory)) await undoAll(directory).catch(() => []);
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(join(directory, 'logs'), { recursive: true, mode: 0o700 });
+  const file = join(directory, 'request.json');
+  writeFileSync(file, JSON.stringify({ ...request, runId: RUN_ID, directory } satisfies HostRequest));
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('./host-process.ts', import.meta.url)), file],
+    { detached: true, stdio: ['ignore', 'pipe', 'ignore'], cwd: '/' },
+  );
+  const said = await new Promise<string>((resolve) => {
+    child.stdout.once('data', (chunk) => resolve(String(chunk).trim()));
+    child.once('exit', (code) => resolve(`ended with code ${code}`));
+  });
+  child.stdout.destroy();
+  child.unref();
+  const state = hostState();
+  if (said !== 'ready' || !state) throw new HarnessError(`the target did not come up: ${said}`);
+  return state;
+}
+
+/** Ends the kept target and waits until nothing of it is left. Returns false when none was there. */
+export async function stopHost(withinMs = 20_000): Promise<boolean> {
+  const directory = hostDirectory();
+  if (!existsSync(directory)) return false;
+  const state = hostState();
+  if (state) process.kill(state.pid, 'SIGTERM');
+  const deadline = Date.now() + (state ? withinMs : 0);
+  while (existsSync(directory) && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  if (existsSync(directory)) {
+    const failures = await undoAll(directory);
+    rmSync(directory, { recursive: true, force: true });
+    if (failures.length > 0) throw new HarnessError(`could not be undone: ${failures.join('; ')}`);
+  }
+  return true;
+}
