@@ -4,7 +4,7 @@ import { childEnv, spawnNode } from '../common/die-with-parent.ts';
 import type { JobMessage, JobResult, JobSpec } from './job.ts';
 
 const JOB = new URL('./job.ts', import.meta.url).pathname;
-const FLAGS = ['--experimental-vm-modules', '--no-warnings', '--v8-pool-size=1'];
+const FLAGS = ['--experimental-vm-modules', '--no-warnings', '--v8-pool-size=1', '--single-threaded-gc'];
 
 export type JobEnd =
   | JobResult
