@@ -1,52 +1,32 @@
-/**
- * The four core metrics of each stream in each phase, from the clients' records. Sums are of integers (microseconds), quantiles are
- * nearest rank: both are exact and do not depend on the order of rows or on the number of threads.
- */
-import { quote } from '../../evidence/duckdb.ts';
-import type { Plan } from '../../evidence/plan.ts';
+/** The four core metrics of each stream in each phase, from the clients' records, and the platform's own numbers beside them. */
 import type { CoreMetrics } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
 import { rounded } from './numbers.ts';
-
-interface CoreRow {
-  stream: string;
-  phase: string;
-  n: number;
-  unsent: number;
-  ok: number;
-  unanswered: number;
-  latency_us: number | null;
-  /** Time in the system; a request without an answer is in flight until its timeout. */
-  service_us: number | null;
-  q: number[] | null;
-}
-
-/** Requests without an answer sort after every answer. */
-const NO_ANSWER_US = Number.MAX_SAFE_INTEGER;
+import { NO_ANSWER_US, scan } from './scan.ts';
 
 export async function coreMetrics(c: Context): Promise<Finding> {
-  const { plan, db } = c;
+  const { plan } = c;
   if (plan.streams.length === 0 || plan.phases.length === 0) return { checks: [] };
-  await c.need('requests');
-  const rows =
-    await db.rows<CoreRow>(`SELECT stream, phase, count(*) AS n, count(*) FILTER (unsent) AS unsent, count(*) FILTER (ok) AS ok,
-    count(*) FILTER (NOT unsent AND done_us IS NULL) AS unanswered,
-    sum(done_us - intended_us) AS latency_us, sum(${endSql(plan)} - sent_us) AS service_us,
-    quantile_disc(CASE WHEN unsent THEN NULL ELSE coalesce(done_us - intended_us, ${NO_ANSWER_US}) END, [0.5, 0.95, 0.99, 1.0]) AS q
-    FROM requests GROUP BY stream, phase ORDER BY stream, phase`);
-  const inFlight = await inFlightUs(c);
+  const rows = await scan(c);
   const prometheus = await platformNumbers(c);
   const core = plan.streams.flatMap((s) =>
     plan.phases.map(({ name: phase, startMs, endMs }, k): CoreMetrics => {
+      // Also requests of an earlier phase may still have been in flight in this one.
+      const crossing = rows.reduce(
+        (sum, row) => sum + (row.stream === s.name ? (row.crossing_us[k] ?? 0) : 0),
+        0,
+      );
       const r = rows.find((row) => row.stream === s.name && row.phase === phase);
       const span = (endMs - startMs) / 1000;
       const sent = (r?.n ?? 0) - (r?.unsent ?? 0);
       const perSecond = (count: number) => (span > 0 ? count / span : null);
-      const concurrency = span > 0 ? (inFlight.get(s.name)?.[k] ?? 0) / 1e6 / span : null;
+      const concurrency = span > 0 ? ((r?.inside_us ?? 0) + crossing) / 1e6 / span : null;
       const qps = perSecond(sent);
       const service = r && sent > 0 && r.service_us !== null ? r.service_us / sent / 1e6 : null;
       const predicted = qps === null ? null : sent === 0 ? 0 : service === null ? null : qps * service;
-      const [p50, p95, p99, max] = (r?.q ?? []).map((us) => (us === NO_ANSWER_US ? null : rounded(us / 1e6)));
+      const [p50, p95, p99, max] = (r?.quantiles_us ?? []).map((us) =>
+        us === NO_ANSWER_US ? null : rounded(us / 1e6),
+      );
       return {
         stream: s.name,
         phase,
@@ -82,27 +62,6 @@ function residual(a: number | null, b: number | null): number | null {
   if (a === null || b === null) return null;
   const larger = Math.max(a, b);
   return larger === 0 ? 0 : Math.abs(a - b) / larger;
-}
-
-/** When a sent request left the system: its answer, or else its stream's timeout. */
-function endSql(plan: Plan): string {
-  const timeouts = plan.streams
-    .map((s) => `WHEN ${quote(s.name)} THEN ${Math.round(s.timeoutMs * 1000)}`)
-    .join(' ');
-  return `coalesce(done_us, sent_us + CASE stream ${timeouts} END)`;
-}
-
-/** Microseconds that requests of a stream spent in flight within each phase: the overlap of [sent, done] with the phase, summed. */
-async function inFlightUs(c: Context): Promise<Map<string, number[]>> {
-  const end = endSql(c.plan);
-  const columns = c.plan.phases.map(({ startMs, endMs }, k) => {
-    const [from, to] = [Math.round(startMs * 1000), Math.round(endMs * 1000)];
-    return `coalesce(sum(greatest(0, least(${end}, ${to}) - greatest(sent_us, ${from}))), 0) AS p${k}`;
-  });
-  const rows = await c.db.rows<Record<string, number | string>>(
-    `SELECT stream, ${columns.join(', ')} FROM requests WHERE sent_us IS NOT NULL GROUP BY stream`,
-  );
-  return new Map(rows.map((r) => [String(r.stream), c.plan.phases.map((_, k) => Number(r[`p${k}`]))]));
 }
 
 /** The platform's own numbers; a query with several series, or none, has no single value. */

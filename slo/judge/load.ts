@@ -6,32 +6,11 @@ import { FILES } from '../../evidence/tables.ts';
 import type { Check } from '../../evidence/verdict.ts';
 import type { Context, Finding, Judgement } from './context.ts';
 import { nearestRank, percent, text } from './numbers.ts';
+import { type ScanRow, scan, scanSql } from './scan.ts';
 import { standalone } from './views.ts';
 
 /** intended_us is rounded to whole microseconds. */
 const ROUNDING_US = 1;
-
-interface LoadRow {
-  stream: string | null;
-  phase: string | null;
-  n: number;
-  unsent: number;
-  min_n: number;
-  max_n: number;
-  sum_n: string;
-  sum_nn: string;
-  from_us: number;
-  to_us: number;
-  contradictions: number;
-}
-
-const LOAD_SQL = `SELECT stream, phase, count(*) AS n, count(*) FILTER (outcome = 'unsent') AS unsent,
-  min(n) AS min_n, max(n) AS max_n, sum(n::HUGEINT)::VARCHAR AS sum_n, sum(n::HUGEINT * n)::VARCHAR AS sum_nn,
-  min(intended_us) AS from_us, max(intended_us) AS to_us,
-  count(*) FILTER ((outcome = 'unsent') <> (sent_us IS NULL) OR (sent_us IS NULL AND (done_us IS NOT NULL OR status IS NOT NULL))
-    OR done_us < sent_us OR (sent_us IS NOT NULL AND (event_id IS NULL OR status IS NULL)) OR (outcome = 'ok' AND done_us IS NULL)
-    OR outcome NOT IN ('ok', 'failed', 'timeout', 'unsent') OR n IS NULL OR intended_us IS NULL OR outcome IS NULL OR cold IS NULL) AS contradictions
-FROM requests GROUP BY stream, phase ORDER BY stream, phase`;
 
 export async function checkLoad(c: Context): Promise<Finding> {
   if (c.plan.streams.length === 0) return { checks: [] };
@@ -58,7 +37,7 @@ export async function checkLoad(c: Context): Promise<Finding> {
     { id: 'load/unplanned', group: 'load', title: 'Nothing but the planned load was sent' },
     async () => {
       const known = new Set(c.plan.streams.map((s) => s.name));
-      const names = [...new Set((await loadRows(c)).map((r) => r.stream))].filter(
+      const names = [...new Set((await scan(c)).map((r) => r.stream))].filter(
         (s) => s === null || !known.has(s),
       );
       const evidence = [
@@ -77,20 +56,8 @@ export async function checkLoad(c: Context): Promise<Finding> {
   return { checks };
 }
 
-const scans = new WeakMap<Context, Promise<LoadRow[]>>();
-
-/** One scan for all streams. */
-function loadRows(c: Context): Promise<LoadRow[]> {
-  let rows = scans.get(c);
-  if (!rows) {
-    rows = c.need('requests').then(() => c.db.rows<LoadRow>(LOAD_SQL));
-    scans.set(c, rows);
-  }
-  return rows;
-}
-
 async function judgeStream(c: Context, stream: Stream): Promise<Judgement> {
-  const rows = (await loadRows(c)).filter((r) => r.stream === stream.name);
+  const rows = (await scan(c)).filter((r) => r.stream === stream.name);
   const where = `WHERE stream = ${quote(stream.name)}`;
   const lateSql = `SELECT quantile_disc(sent_us - intended_us, 0.99) / 1e3 AS late, min(sent_us - intended_us) / 1e3 AS early FROM requests ${where}`;
   const { late, early } = await c.db.row<{ late: number | null; early: number | null }>(lateSql);
@@ -100,7 +67,7 @@ async function judgeStream(c: Context, stream: Stream): Promise<Judgement> {
   const evidence = [
     {
       file: FILES.requests,
-      query: standalone(LOAD_SQL.replace('GROUP BY', `${where} GROUP BY`), 'requests'),
+      query: standalone(scanSql(c.plan), 'requests'),
       samples: total,
     },
     { file: FILES.requests, query: standalone(lateSql, 'requests'), samples: total - unsent },
@@ -128,7 +95,7 @@ async function judgeStream(c: Context, stream: Stream): Promise<Judgement> {
 }
 
 /** The rows must be the plan's slots: each exactly once, each in its phase. */
-function scheduleProblems(c: Context, stream: Stream, rows: LoadRow[]): string[] {
+function scheduleProblems(c: Context, stream: Stream, rows: ScanRow[]): string[] {
   const problems: string[] = [];
   const contradictions = rows.reduce((sum, r) => sum + r.contradictions, 0);
   if (contradictions > 0) problems.push(`${contradictions} rows contradict themselves`);

@@ -185,12 +185,11 @@ function firstStreak(good: ReadonlySet<number>, lastK: number, length: number): 
 
 /** The instant at which the good state of the rows in [fromUs, toUs) was first seen, microseconds. */
 async function refine(c: Context, rows: string, fromUs: number, toUs: number): Promise<number> {
+  // Good rows before a split plus bad rows from it on, less a constant: good rows before it minus bad rows before it.
   const { at } = await c.db.row<{ at: number }>(`
     WITH own AS (SELECT * FROM (${rows}) WHERE clock >= ${fromUs} AND clock < ${toUs}),
-    placed AS (SELECT *, row_number() OVER w AS i,
-        count(*) FILTER (good) OVER (w ROWS UNBOUNDED PRECEDING) - good::INT
-      + count(*) FILTER (NOT good) OVER (w ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS wrong
-      FROM own WINDOW w AS (ORDER BY clock, id)),
+    placed AS MATERIALIZED (SELECT good, seen, row_number() OVER w AS i, sum(CASE WHEN good THEN 1 ELSE -1 END) OVER w - CASE WHEN good THEN 1 ELSE -1 END AS wrong
+      FROM own WINDOW w AS (ORDER BY clock, id ROWS UNBOUNDED PRECEDING)),
     split AS (SELECT max(i) AS i FROM placed WHERE good AND wrong = (SELECT min(wrong) FROM placed WHERE good))
     SELECT min(seen) AS at FROM placed, split WHERE placed.i >= split.i AND good`);
   return at;
