@@ -9,7 +9,7 @@ test('a traceparent is well-formed, never all zero, and its trace id can be deri
     [3, 12, 999_999_999_999],
     [65_000, 65_535, 1],
   ] as const) {
-    const [, trace, span] = TRACEPARENT.exec(traceparents('run-1', stream, segment)(n)) ?? [];
+    const [, trace, span] = TRACEPARENT.exec(traceparents('run-1', stream, segment)(`${n}`)) ?? [];
     expect(trace).toBe(traceId('run-1', stream, segment, n));
     expect(trace).not.toMatch(/^0+$/);
     expect(span).not.toMatch(/^0+$/);

@@ -34,19 +34,18 @@ function tracePrefix(runId: string, streamIndex: number, segment: number): strin
   );
 }
 
-/** Makes the `traceparent` headers (W3C Trace Context, version 00, sampled) of the requests n of a segment. */
-export function traceparents(runId: string, streamIndex: number, segment: number): (n: number) => string {
+/** Makes the `traceparent` headers (W3C Trace Context, version 00, sampled) of the requests of a segment; n in decimal digits. */
+export function traceparents(runId: string, streamIndex: number, segment: number): (n: string) => string {
   const prefix = tracePrefix(runId, streamIndex, segment);
   const trace = `00-${prefix}`;
   const span = `-${prefix.slice(16)}`;
   return (n) => {
-    const digits = `${n}`;
-    const tail = ZEROS[digits.length] + digits;
+    const tail = ZEROS[n.length] + n;
     return `${trace}${tail}${span}${tail}-01`;
   };
 }
 
 /** Trace id of request n of a segment. */
 export function traceId(runId: string, streamIndex: number, segment: number, n: number): string {
-  return traceparents(runId, streamIndex, segment)(n).slice(3, 35);
+  return traceparents(runId, streamIndex, segment)(`${n}`).slice(3, 35);
 }

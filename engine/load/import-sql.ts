@@ -1,8 +1,7 @@
 /** SQL (DuckDB) that turns k6's raw output into the rows of requests.parquet. Instants are microseconds since the epoch until the last step. */
+import { quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
 import { scenarioName } from './k6-files.ts';
-
-export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** `segments`: one row a segment that intends something. */
 export function segmentsSql(runId: string, streams: Stream[]): string {
@@ -13,7 +12,7 @@ export function segmentsSql(runId: string, streams: Stream[]): string {
       if (s.count > 0) {
         const names = [scenarioName(stream.name, i), stream.name, s.phase, `${runId}.${stream.name}.${i}.`];
         rows.push(
-          `(${[rows.length, ...names.map(quoted), s.startMs * 1000, s.rate, s.count, first].join(', ')})`,
+          `(${[rows.length, ...names.map(quote), s.startMs * 1000, s.rate, s.count, first].join(', ')})`,
         );
       }
       first += s.count;
@@ -34,7 +33,7 @@ export function segmentsSql(runId: string, streams: Stream[]): string {
 export function samplesSql(rawFile: string): string {
   return `CREATE TABLE samples AS
     WITH lines AS (
-      SELECT line FROM read_csv(${quoted(rawFile)}, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
+      SELECT line FROM read_csv(${quote(rawFile)}, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
         header = false, auto_detect = false, strict_mode = false, ignore_errors = true, max_line_size = 1000000)
       WHERE (starts_with(line, '{"metric":"iteration_duration","type":"Point"')
           OR starts_with(line, '{"metric":"dropped_iterations","type":"Point"')) AND ends_with(line, '}}}')),

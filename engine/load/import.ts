@@ -1,12 +1,11 @@
 /** k6's raw output -> requests.parquet (evidence/tables.ts): one row for each request that the plan intended. */
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
 import { EvidenceError, HarnessError } from '../../base/errors.ts';
+import { copySql, Database, quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
 import {
   offsetSql,
-  quoted,
   requestsSql,
   SLOTS_SQL,
   SURPLUS_SQL,
@@ -35,7 +34,7 @@ export interface ImportResult {
   offsetUs: number;
 }
 
-const MEMORY_LIMIT = '512MB';
+const MEMORY_MB = 512;
 
 /**
  * Slots: request i of a segment is intended at segment start + i/rate. k6 starts or drops one iteration a slot, so what it
@@ -48,38 +47,25 @@ export async function importRequests(o: ImportOptions): Promise<ImportResult> {
   await stat(o.rawFile).catch((cause) => {
     throw new EvidenceError(`k6 left no records: ${o.rawFile}`, { cause });
   });
-  const instance = await DuckDBInstance.create(':memory:', {
-    memory_limit: MEMORY_LIMIT,
-    temp_directory: join(dirname(o.rawFile), 'duckdb.tmp'),
-    autoinstall_known_extensions: 'false',
-  });
-  const db = await instance.connect();
-  const row = async (sql: string): Promise<Record<string, number>> => {
-    const [first] = (await db.runAndReadAll(sql)).getRowObjects();
-    return Object.fromEntries(Object.entries(first ?? {}).map(([name, value]) => [name, Number(value)]));
-  };
-  try {
-    await db.run(segmentsSql(o.runId, o.streams));
-    await db.run(samplesSql(o.rawFile));
-    const { gaps, excess, surplus } = await row(`
-      SELECT coalesce(sum(highest + 1 - sent), 0) AS gaps, count(*) FILTER (WHERE highest >= wanted) AS excess,
-             count(*) FILTER (WHERE highest + 1 + dropped > wanted) AS surplus
-      FROM (SELECT seg, count(n) AS sent, count(*) - count(n) AS dropped, coalesce(max(n), -1) AS highest FROM samples GROUP BY seg)
-      JOIN segments USING (seg)`);
-    if (excess) throw new HarnessError(`k6 sent more requests than the plan intended, in ${excess} segments`);
-    if (gaps) await db.run(UNANSWERED_SQL);
-    if (surplus) await db.run(SURPLUS_SQL);
-    await db.run(SLOTS_SQL);
-    await db.run('DROP TABLE samples');
-    const { offset_us: offsetUs = 0 } = await row(offsetSql(o.originEpochUs));
-    await db.run(`COPY (${requestsSql(o.originEpochUs, offsetUs)})
-      TO ${quoted(o.outFile)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)`);
-    const { rows = 0, unsent = 0 } = await row(
-      `SELECT count(*) AS rows, count(*) FILTER (WHERE outcome = 'unsent') AS unsent FROM read_parquet(${quoted(o.outFile)})`,
-    );
-    return { rows, unsent, unanswered: gaps ?? 0, offsetUs };
-  } finally {
-    db.closeSync();
-    instance.closeSync();
-  }
+  using db = await Database.open({ memoryMb: MEMORY_MB });
+  await db.run(`SET temp_directory = ${quote(join(dirname(o.rawFile), 'duckdb.tmp'))}`);
+  await db.run(segmentsSql(o.runId, o.streams));
+  await db.run(samplesSql(o.rawFile));
+  const { gaps, excess, surplus } = await db.row<{ gaps: number; excess: number; surplus: number }>(`
+    SELECT coalesce(sum(highest + 1 - sent), 0)::BIGINT AS gaps, count(*) FILTER (WHERE highest >= wanted) AS excess,
+           count(*) FILTER (WHERE highest + 1 + dropped > wanted) AS surplus
+    FROM (SELECT seg, count(n) AS sent, count(*) - count(n) AS dropped, coalesce(max(n), -1) AS highest FROM samples GROUP BY seg)
+    JOIN segments USING (seg)`);
+  if (excess > 0)
+    throw new HarnessError(`k6 sent more requests than the plan intended, in ${excess} segments`);
+  if (gaps > 0) await db.run(UNANSWERED_SQL);
+  if (surplus > 0) await db.run(SURPLUS_SQL);
+  await db.run(SLOTS_SQL);
+  await db.run('DROP TABLE samples');
+  const { offset_us: offsetUs } = await db.row<{ offset_us: number }>(offsetSql(o.originEpochUs));
+  await db.run(copySql(requestsSql(o.originEpochUs, offsetUs), o.outFile));
+  const { rows, unsent } = await db.row<{ rows: number; unsent: number }>(
+    `SELECT count(*) AS rows, count(*) FILTER (WHERE outcome = 'unsent') AS unsent FROM read_parquet(${quote(o.outFile)})`,
+  );
+  return { rows, unsent, unanswered: gaps, offsetUs };
 }

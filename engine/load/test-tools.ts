@@ -1,6 +1,6 @@
 /** What the tests of this room share: a plan's stream, and requests.parquet as rows. */
-import { DuckDBInstance } from '@duckdb/node-api';
 import { segmentCount } from '../../base/schedule.ts';
+import { Database, quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
 
 /** A stream of consecutive segments `[phase, lengthMs, rate]` from 0. */
@@ -43,17 +43,6 @@ export interface RequestRow {
 
 /** All rows of a requests.parquet, in the order in which they stand there. */
 export async function readRequests(file: string): Promise<RequestRow[]> {
-  const instance = await DuckDBInstance.create(':memory:');
-  const db = await instance.connect();
-  try {
-    const result = await db.runAndReadAll(`SELECT * FROM read_parquet('${file}')`);
-    return result
-      .getRowObjects()
-      .map((row) =>
-        Object.fromEntries(Object.entries(row).map(([k, v]) => [k, typeof v === 'bigint' ? Number(v) : v])),
-      ) as unknown as RequestRow[];
-  } finally {
-    db.closeSync();
-    instance.closeSync();
-  }
+  using db = await Database.open();
+  return await db.rows<RequestRow>(`SELECT * FROM read_parquet(${quote(file)})`);
 }

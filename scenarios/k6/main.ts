@@ -17,9 +17,8 @@ function functionNames(c: SegmentConfig): string[] {
 }
 
 /** Tells which requests ask to fail: k does when the running share passes a whole number there. Spread evenly, the same in every run. */
-function failing(c: SegmentConfig): (k: number) => boolean {
-  const share = number(c, 'failShare', 0);
-  return share > 0 ? (k) => Math.floor((k + 1) * share) > Math.floor(k * share) : () => false;
+function asksToFail(share: number, k: number): boolean {
+  return Math.floor((k + 1) * share) > Math.floor(k * share);
 }
 
 function build(c: SegmentConfig): Script {
@@ -38,7 +37,7 @@ function build(c: SegmentConfig): Script {
 function invocation(c: SegmentConfig): Script {
   const names = functionNames(c);
   const urls = names.map((name) => gateway + name);
-  const fails = failing(c);
+  const failShare = number(c, 'failShare', 0);
   const work = `,"workMs":${number(c, 'workMs', 0)}`;
   const request = { url: '', subject: '', body: '', expect: 200 };
   return {
@@ -46,7 +45,7 @@ function invocation(c: SegmentConfig): Script {
     request,
     turn: (k) => {
       const i = k % names.length;
-      const fail = fails(k);
+      const fail = failShare > 0 && asksToFail(failShare, k);
       request.url = urls[i] as string;
       request.subject = names[i] as string;
       request.body = `{"k":${k}${work}${fail ? ',"fail":true}' : '}'}`;
@@ -57,7 +56,7 @@ function invocation(c: SegmentConfig): Script {
 
 function event(c: SegmentConfig): Script {
   const names = functionNames(c);
-  const fails = failing(c);
+  const failShare = number(c, 'failShare', 0);
   const work = `,"workMs":${number(c, 'workMs', 0)}`;
   const request = { url: receiver, subject: '', body: '', expect: 202 };
   return {
@@ -65,7 +64,7 @@ function event(c: SegmentConfig): Script {
     request,
     turn: (k) => {
       request.subject = names[k % names.length] as string;
-      request.body = `{"k":${k}${work}${fails(k) ? ',"fail":true}' : '}'}`;
+      request.body = `{"k":${k}${work}${failShare > 0 && asksToFail(failShare, k) ? ',"fail":true}' : '}'}`;
     },
   };
 }
