@@ -22,8 +22,11 @@ const TerminalEvent = z.object({
 });
 
 export interface Processed {
-  /** Distinct terminal events seen (a redelivery of the same event id is one). */
-  events: Set<string>;
+  /**
+   * Terminal events that the platform published for it. The same event published twice is two: the work may have been
+   * done twice. The broker delivering one publication to the tap again (`redelivered`) is none.
+   */
+  events: number;
   /** Milliseconds since the epoch when the first was seen. */
   firstWallMs: number;
   result: 'completed' | 'failed' | 'success' | 'error';
@@ -59,7 +62,7 @@ export async function openTap(brokerUrl: string): Promise<Tap> {
     await channel.bindQueue(QUEUE, EXCHANGE, '#');
     await channel.consume(QUEUE, (message) => {
       if (!message) return;
-      note(message.content);
+      note(message.content, message.fields.redelivered);
       channel.ack(message);
     });
   };
@@ -73,7 +76,7 @@ export async function openTap(brokerUrl: string): Promise<Tap> {
       }
     }
   };
-  const note = (content: Buffer): void => {
+  const note = (content: Buffer, redelivered: boolean): void => {
     const now = Date.now();
     try {
       const event = TerminalEvent.safeParse(JSON.parse(content.toString('utf8')));
@@ -83,12 +86,12 @@ export async function openTap(brokerUrl: string): Promise<Tap> {
       if (result === undefined) return;
       const known = processed.get(event.data.correlationid);
       if (known) {
-        known.events.add(event.data.id);
+        if (!redelivered) known.events++;
         return;
       }
       const { image, digest } = event.data.data ?? {};
       processed.set(event.data.correlationid, {
-        events: new Set([event.data.id]),
+        events: 1,
         firstWallMs: now,
         result,
         artifact: image && digest ? `${image}@${digest}` : undefined,

@@ -34,7 +34,7 @@ export function ledgerRows(
 ): LedgerRow[] {
   const toUs = (wallMs: number) => Math.round((wallMs - clock.originWallMs) * 1000);
   const outcome = (p: Processed | undefined) => ({
-    processed: p?.events.size ?? 0,
+    processed: p?.events ?? 0,
     first_processed_us: p ? toUs(p.firstWallMs) : null,
     result: p?.result ?? null,
     artifact: p?.artifact ?? null,
