@@ -4,6 +4,7 @@ import type { Plan } from '../../evidence/plan.ts';
 import { FILES } from '../../evidence/tables.ts';
 import type { Check } from '../../evidence/verdict.ts';
 import type { Context, Finding, Judgement } from './context.ts';
+import { recordProblems } from './load.ts';
 import { text } from './numbers.ts';
 import { standalone } from './views.ts';
 
@@ -51,7 +52,14 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
   const tolerance = Math.max(claim.tolerance * Math.abs(client), claim.toleranceAbs);
   const difference = Math.abs(client - counted);
   const message = `clients saw ${text(client)}, ${claim.counter} counted ${text(counted)}: ${text(difference)} apart, at most ${text(tolerance)} may be`;
-  return { verdict: difference <= tolerance ? 'pass' : 'fail', message, evidence };
+  if (difference <= tolerance) return { verdict: 'pass', message, evidence };
+  const doubts = await recordProblems(c);
+  if (doubts.length === 0) return { verdict: 'fail', message, evidence };
+  return {
+    verdict: 'unknown',
+    message: `${message}; but the clients' records are not whole: ${doubts.join('; ')}`,
+    evidence,
+  };
 }
 
 /**

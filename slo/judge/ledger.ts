@@ -3,6 +3,7 @@ import { quote } from '../../evidence/duckdb.ts';
 import { FILES } from '../../evidence/tables.ts';
 import type { Check, Evidence, LedgerCounts } from '../../evidence/verdict.ts';
 import type { Context, Finding, Judgement } from './context.ts';
+import { recordProblems } from './load.ts';
 import { text } from './numbers.ts';
 import { standalone } from './views.ts';
 
@@ -77,14 +78,21 @@ export async function checkLedger(c: Context): Promise<Finding> {
       evidence,
     ),
   );
-  await add('unexpected', 'Nothing was processed that nobody sent', async () =>
-    limited(
+  await add('unexpected', 'Nothing was processed that nobody sent', async () => {
+    const judged = limited(
       (await run()).unexpected,
       plan.ledger.maxUnexpected,
       'events were processed that nobody sent',
       evidence,
-    ),
-  );
+    );
+    const doubts = judged.verdict === 'fail' ? await recordProblems(c) : [];
+    if (doubts.length === 0) return judged;
+    return {
+      ...judged,
+      verdict: 'unknown',
+      message: `${judged.message}; but the clients' records are not whole: ${doubts.join('; ')}`,
+    };
+  });
   await add('artifacts', 'What was reported as built is there', async () =>
     limited(
       (await run()).no_artifact,

@@ -140,6 +140,20 @@ async function endProblems(c: Context, stream: Stream): Promise<string[]> {
   );
 }
 
+/**
+ * Why the clients' records may not be all of what was sent; empty when they are. What the platform seems to have done too much of
+ * is then no evidence against it.
+ */
+export async function recordProblems(c: Context): Promise<string[]> {
+  const rows = await scan(c);
+  const problems: string[] = [];
+  for (const stream of c.plan.streams) {
+    const own = rows.filter((r) => r.stream === stream.name);
+    problems.push(...scheduleProblems(c, stream, own), ...(await endProblems(c, stream)));
+  }
+  return problems;
+}
+
 async function judgeGenerator(c: Context): Promise<Judgement> {
   const cpu = (await c.entries('generator.sample')).map((e) => e.cpu).sort((a, b) => a - b);
   const evidence = [

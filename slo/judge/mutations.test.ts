@@ -1,0 +1,424 @@
+/** A passing bundle with one defect must not pass: whatever is lost, cut off, emptied or changed. */
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { EvidenceError } from '../../base/errors.ts';
+import { copySql, Database } from '../../evidence/duckdb.ts';
+import { passingRun, type SyntheticRun, TIMES, writeBundle } from '../../evidence/testing.ts';
+import { judge, serializeVerdict, writeVerdict } from './index.ts';
+import { check, inDirectory, judged, keep } from './testing.ts';
+
+const EVIDENCE_FILES = [
+  'journal.ndjson',
+  'alerts.ndjson',
+  'requests.parquet',
+  'ledger.parquet',
+  'series.parquet',
+];
+
+describe('the passing run', () => {
+  it('passes, with no reason, and says so of every group', async () => {
+    const verdict = await judged(() => {});
+    expect(verdict.reasons).toEqual([]);
+    expect(verdict.verdict).toBe('pass');
+    expect(new Set(verdict.checks.map((c) => c.group))).toEqual(
+      new Set(['harness', 'load', 'fault', 'objective', 'alert', 'recovery', 'ledger', 'telemetry']),
+    );
+    expect(new Set(verdict.checks.map((c) => c.id)).size).toBe(verdict.checks.length);
+  });
+
+  it('gives the same bytes again, with any number of threads, in another directory', async () => {
+    const bytes = await Promise.all(
+      [1, 2, 2].map((threads) =>
+        judged(
+          () => {},
+          () => {},
+          { threads },
+        ).then(serializeVerdict),
+      ),
+    );
+    expect(bytes[1]).toBe(bytes[0]);
+    expect(bytes[2]).toBe(bytes[0]);
+  });
+
+  it('is written canonically, and a written verdict does not change the next one', async () => {
+    await inDirectory(async (dir) => {
+      await writeBundle(dir, passingRun());
+      writeVerdict(dir, await judge(dir));
+      const first = readFileSync(join(dir, 'verdict.json'), 'utf8');
+      writeVerdict(dir, await judge(dir));
+      expect(readFileSync(join(dir, 'verdict.json'), 'utf8')).toBe(first);
+      expect(first).not.toContain(dir);
+      expect(Object.keys(JSON.parse(first))[1]).toBe('verdict');
+      expect(readdirSync(dir)).not.toContain('verdict.json.tmp');
+    });
+  });
+});
+
+describe('damage to a file', () => {
+  for (const file of EVIDENCE_FILES) {
+    it(`${file} deleted`, async () => {
+      const verdict = await judged(
+        () => {},
+        (dir) => rmSync(join(dir, file)),
+      );
+      expect(verdict.verdict).toBe('unknown');
+      expect(verdict.reasons.join('\n')).toContain(`${file} is missing`);
+    });
+
+    it(`${file} emptied`, async () => {
+      const verdict = await judged(
+        () => {},
+        (dir) => writeFileSync(join(dir, file), ''),
+      );
+      expect(verdict.verdict).not.toBe('pass');
+      expect(verdict.reasons.length).toBeGreaterThan(0);
+    });
+
+    it(`${file} cut off at every tenth of its length`, async () => {
+      for (let tenth = 1; tenth < 10; tenth++) {
+        const verdict = await judged(
+          () => {},
+          (dir) => truncateSync(join(dir, file), Math.floor((statSync(join(dir, file)).size * tenth) / 10)),
+        );
+        expect([tenth, verdict.verdict]).not.toEqual([tenth, 'pass']);
+      }
+    });
+
+    it(`${file} replaced by text that it can not be`, async () => {
+      const verdict = await judged(
+        () => {},
+        (dir) => writeFileSync(join(dir, file), 'not what it says\n'),
+      );
+      expect(verdict.verdict).toBe('unknown');
+      expect(verdict.reasons.join('\n')).toContain(file);
+      expect(verdict.reasons.join('\n')).not.toContain('/tmp');
+    });
+  }
+
+  it('names the line of garbage in the middle', async () => {
+    const verdict = await judged(
+      () => {},
+      (dir) => edit(join(dir, 'alerts.ndjson'), (lines) => lines.splice(2, 1, '{"source":"prometheus"')),
+    );
+    expect(check(verdict, 'alert/BuildFailureRateHigh/must-not-fire')).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('alerts.ndjson:3:'),
+    });
+  });
+
+  it('refuses a directory without a valid plan, and one that is not there', async () => {
+    await inDirectory(async (dir) => {
+      await expect(judge(join(dir, 'none'))).rejects.toThrow(EvidenceError);
+      await expect(judge(dir)).rejects.toThrow('no plan.json');
+      writeFileSync(join(dir, 'plan.json'), '{"version":2}');
+      await expect(judge(dir)).rejects.toThrow('plan.json: version');
+    });
+  });
+
+  it('takes a table with other columns as no evidence', async () => {
+    const verdict = await judged(
+      () => {},
+      async (dir) => {
+        using db = await Database.open();
+        await db.run(copySql('SELECT 1 AS stream', join(dir, 'requests.parquet')));
+      },
+    );
+    expect(verdict.verdict).toBe('unknown');
+    expect(check(verdict, 'load/builds').message).toContain('expected stream VARCHAR');
+  });
+});
+
+describe('a lost or changed line of the journal', () => {
+  it('any one line', async () => {
+    await inDirectory(async (dir) => {
+      await writeBundle(dir, passingRun());
+      const file = join(dir, 'journal.ndjson');
+      const whole = readFileSync(file, 'utf8').trimEnd().split('\n');
+      // The first line, the start of the target, is not needed to judge the run.
+      for (let i = 1; i < whole.length; i++) {
+        writeFileSync(file, `${whole.toSpliced(i, 1).join('\n')}\n`);
+        const verdict = await judge(dir);
+        expect([whole[i], verdict.verdict]).not.toEqual([whole[i], 'pass']);
+      }
+    });
+  }, 60_000);
+
+  const flips: [string, (run: SyntheticRun) => void, string, string][] = [
+    ['the harness crashed', (r) => ended(r, 'crashed'), 'error', 'harness/outcome'],
+    ['interrupted', (r) => ended(r, 'interrupted'), 'unknown', 'harness/outcome'],
+    ['aborted, the platform to blame', (r) => ended(r, 'aborted', 'platform'), 'fail', 'harness/outcome'],
+    ['aborted, the evidence to blame', (r) => ended(r, 'aborted', 'evidence'), 'unknown', 'harness/outcome'],
+    ['aborted, the harness to blame', (r) => ended(r, 'aborted', 'harness'), 'error', 'harness/outcome'],
+    ['killed', (r) => keep(r.journal, (e) => e.type !== 'run.ended'), 'error', 'harness/outcome'],
+    ['a leak', (r) => swap(r, 'audit', { clean: false, leaks: ['pid 7'] }), 'error', 'harness/audit'],
+    ['no final audit', (r) => keep(r.journal, (e) => e.type !== 'audit'), 'unknown', 'harness/audit'],
+    [
+      'a phase that never began',
+      (r) => keep(r.journal, (e) => !(e.type === 'phase.started' && e.phase === 'recover')),
+      'unknown',
+      'harness/bundle',
+    ],
+    [
+      'a leak of the fault',
+      (r) => swap(r, 'fault.audit', { clean: false, leaks: ['rule 3'] }),
+      'error',
+      'fault/kill-builder',
+    ],
+    [
+      'no audit of the fault',
+      (r) => keep(r.journal, (e) => e.type !== 'fault.audit'),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
+      'effect not seen',
+      (r) => keep(r.journal, (e) => e.type !== 'fault.effect-seen'),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
+      'effect seen too late',
+      (r) => swap(r, 'fault.effect-seen', { t: 26_000 }),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
+      'effect seen before the injection',
+      (r) => swap(r, 'fault.effect-seen', { t: 19_000 }),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
+      'effect not gone',
+      (r) => keep(r.journal, (e) => e.type !== 'fault.effect-gone'),
+      'error',
+      'fault/kill-builder',
+    ],
+    [
+      'never injected',
+      (r) => {
+        keep(r.journal, (e) => !('fault' in e));
+        keep(r.alerts, () => false);
+      },
+      'unknown',
+      'fault/kill-builder',
+    ],
+    ['injected much too late', (r) => late(r, 4500), 'unknown', 'fault/kill-builder'],
+    [
+      'the injector failed',
+      (r) =>
+        r.journal.push({
+          t: 20_010,
+          type: 'fault.error',
+          fault: 'kill-builder',
+          step: 'inject',
+          message: 'no such process',
+        }),
+      'error',
+      'fault/kill-builder',
+    ],
+    [
+      'the effect was there before',
+      (r) =>
+        r.journal.push({
+          t: 20_000,
+          type: 'fault.error',
+          fault: 'kill-builder',
+          step: 'probe',
+          message: 'the effect was there before',
+        }),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    ['k6 crashed', (r) => swap(r, 'load.ended', { exitCode: 107 }), 'unknown', 'load/builds'],
+    ['k6 was killed', (r) => swap(r, 'load.ended', { exitCode: null }), 'unknown', 'load/builds'],
+    ['a busy generator', (r) => swap(r, 'generator.sample', { cpu: 1.4 }), 'unknown', 'load/generator'],
+    [
+      'nobody measured the generator',
+      (r) => keep(r.journal, (e) => e.type !== 'generator.sample'),
+      'unknown',
+      'load/generator',
+    ],
+    ['no drain', (r) => keep(r.journal, (e) => e.type !== 'drain.ended'), 'unknown', 'ledger/drain'],
+    [
+      'a drain that timed out',
+      (r) => swap(r, 'drain.ended', { outstanding: 2, timedOut: true }),
+      'fail',
+      'ledger/lost',
+    ],
+    [
+      'alerts could not be read',
+      (r) =>
+        r.journal.push({
+          t: 65_000,
+          type: 'evidence.missing',
+          what: 'alerts.ndjson',
+          reason: 'Prometheus did not answer',
+        }),
+      'unknown',
+      'alert/BuildFailureRateHigh/must-not-fire',
+    ],
+    [
+      'Prometheus was gone',
+      (r) =>
+        r.journal.push({
+          t: 65_000,
+          type: 'evidence.missing',
+          what: 'prometheus',
+          reason: 'connection refused',
+        }),
+      'unknown',
+      'telemetry/events-accepted',
+    ],
+  ];
+  for (const [name, change, verdict, id] of flips) {
+    it(`${name}: ${verdict}`, async () => {
+      const document = await judged(change);
+      expect(check(document, id).verdict).toBe(verdict);
+      expect(document.verdict).toBe(verdict);
+      expect(document.reasons[0]).toContain(document.verdict === check(document, id).verdict ? '' : id);
+    });
+  }
+
+  it('a torn last line of a killed harness is an error of the harness, not garbage', async () => {
+    const verdict = await judged(
+      () => {},
+      (dir) => {
+        const file = join(dir, 'journal.ndjson');
+        truncateSync(file, statSync(file).size - 20);
+      },
+    );
+    expect(verdict.verdict).toBe('error');
+    expect(check(verdict, 'harness/bundle').message).toContain('the last line is cut off');
+  });
+
+  it('an interrupted run is unknown even if it had failed by then; its failures are still told', async () => {
+    const verdict = await judged((r) => {
+      ended(r, 'interrupted');
+      for (const row of r.ledger.slice(0, 30)) row.result = 'failed';
+    });
+    expect(verdict.verdict).toBe('unknown');
+    expect(verdict.reasons[0]).toContain('objective/build-success');
+  });
+});
+
+describe('lost rows', () => {
+  const drops: [string, (run: SyntheticRun) => void, string][] = [
+    ['one request', (r) => r.requests.splice(300, 1), 'load/invocations'],
+    [
+      'one request, its position given to another',
+      (r) => Object.assign(r.requests.at(-1) as object, { n: 5 }),
+      'load/invocations',
+    ],
+    ['all requests of a stream', (r) => keep(r.requests, (x) => x.stream !== 'builds'), 'load/builds'],
+    ['all requests', (r) => keep(r.requests, () => false), 'load/invocations'],
+    ['one row of the ledger', (r) => r.ledger.splice(10, 1), 'ledger/complete'],
+    [
+      'one row of the ledger, another one twice',
+      (r) => r.ledger.splice(10, 1, structuredClone(r.ledger[11] as object) as never),
+      'ledger/complete',
+    ],
+    ['the whole ledger', (r) => keep(r.ledger, () => false), 'ledger/complete'],
+    [
+      'evaluations of one rule',
+      (r) =>
+        keep(r.series, (s) => !(s.query === 'rule_evaluations' && s.labels.includes('BuildFailureRateHigh'))),
+      'alert/BuildFailureRateHigh/must-not-fire',
+    ],
+    ['samples of a counter', (r) => keep(r.series, (s) => s.kind !== 'raw'), 'telemetry/events-accepted'],
+    [
+      'samples of a gauge',
+      (r) => keep(r.series, (s) => s.query !== 'queue_depth'),
+      'objective/queue-depth/run',
+    ],
+  ];
+  for (const [name, change, id] of drops) {
+    it(name, async () => {
+      const verdict = await judged(change);
+      expect(check(verdict, id).verdict).toBe('unknown');
+      expect(verdict.verdict).toBe('unknown');
+    });
+  }
+
+  it('shows when the writer counted rows and some are gone from a file', async () => {
+    for (const file of ['requests', 'ledger', 'series']) {
+      const verdict = await judged(
+        () => {},
+        async (dir) => {
+          using db = await Database.open();
+          const path = join(dir, `${file}.parquet`);
+          await db.run(
+            `CREATE TABLE rest AS SELECT * FROM (SELECT *, row_number() OVER () AS i FROM '${path}') WHERE i <> 7`,
+          );
+          await db.run(copySql('SELECT * EXCLUDE i FROM rest ORDER BY i', path));
+        },
+      );
+      expect(check(verdict, 'harness/bundle').verdict).toBe('unknown');
+      expect(verdict.verdict).not.toBe('pass');
+    }
+  });
+});
+
+describe('what was not judged', () => {
+  it('a plan that claims nothing is unknown', async () => {
+    const verdict = await judged((r) => {
+      r.plan = {
+        ...r.plan,
+        streams: [],
+        faults: [],
+        objectives: [],
+        alerts: [],
+        rules: [],
+        recovery: [],
+        honesty: [],
+      };
+    });
+    expect(verdict.verdict).toBe('unknown');
+    expect(verdict.reasons.join()).toContain('nothing of the platform was judged');
+  });
+
+  it('informational objectives alone make no pass', async () => {
+    const verdict = await judged((r) => {
+      r.plan = {
+        ...r.plan,
+        streams: r.plan.streams.map((s) => ({ ...s, ledger: false })),
+        faults: [],
+        alerts: [],
+        rules: [],
+        recovery: [],
+        honesty: [],
+        objectives: r.plan.objectives
+          .filter((o) => o.name === 'function-p95')
+          .map((o) => ({ ...o, informational: true })),
+      };
+    });
+    expect(verdict.verdict).toBe('unknown');
+  });
+});
+
+function ended(
+  run: SyntheticRun,
+  outcome: 'interrupted' | 'aborted' | 'crashed',
+  blame?: 'platform' | 'evidence' | 'harness',
+): void {
+  swap(run, 'run.ended', { outcome, reason: 'a reason', ...(blame ? { blame } : {}) });
+}
+
+/** The fault bit, and its alert fired, but later than planned. */
+function late(run: SyntheticRun, ms: number): void {
+  for (const e of run.journal) if ('fault' in e && e.t < TIMES.revert) e.t += ms;
+  for (const a of run.alerts) if (a.t < TIMES.revert) a.t += ms;
+}
+
+function swap(run: SyntheticRun, type: string, change: object): void {
+  const found = run.journal.filter((e) => e.type === type);
+  expect(found.length).toBeGreaterThan(0);
+  for (const entry of found) Object.assign(entry, change);
+}
+
+function edit(file: string, change: (lines: string[]) => void): void {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  change(lines);
+  writeFileSync(file, `${lines.join('\n')}\n`);
+}
