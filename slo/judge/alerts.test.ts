@@ -1,0 +1,300 @@
+import { describe, expect, it } from 'vitest';
+import type { AlertChange } from '../../evidence/alerts.ts';
+import type { SyntheticRun } from '../../evidence/testing.ts';
+import { historiesOf, merged } from './alert-history.ts';
+import { check, judged, keep } from './testing.ts';
+
+const MUST = 'alert/BuilderServiceDown/must-fire/kill-builder';
+const MAY = 'alert/RabbitMQQueueBacklog/may-fire';
+const MUST_NOT = 'alert/BuildFailureRateHigh/must-not-fire';
+const labels = { severity: 'critical', job: 'builder' };
+
+const prometheus = (
+  t: number,
+  alert: string,
+  state: 'pending' | 'firing' | 'inactive',
+  l: Record<string, string> = labels,
+): AlertChange => ({ source: 'prometheus', t, alert, labels: l, state });
+const receiver = (
+  t: number,
+  alert: string,
+  state: 'firing' | 'resolved',
+  l: Record<string, string> = labels,
+): AlertChange => ({ source: 'receiver', t, alert, labels: l, state, startsAt: t });
+
+const fired = (alert: string, from: number, to: number | null): AlertChange[] => [
+  prometheus(from, alert, 'firing'),
+  ...(to === null ? [] : [prometheus(to, alert, 'inactive')]),
+];
+
+function shift(r: SyntheticRun, which: (a: AlertChange) => boolean, t: number): void {
+  for (const a of r.alerts.filter(which)) a.t = t;
+  r.alerts.sort((a, b) => a.t - b.t);
+}
+
+describe('must-fire', () => {
+  it('measures detection, delivery and clearing from the effect', async () => {
+    const verdict = await judged(() => {});
+    expect(verdict.alerts[0]).toEqual({
+      checkId: MUST,
+      alert: 'BuilderServiceDown',
+      expect: 'must-fire',
+      fault: 'kill-builder',
+      verdict: 'pass',
+      pending: [{ fromMs: 20_800, toMs: 22_800 }],
+      firing: [{ fromMs: 22_800, toMs: 42_300 }],
+      delivered: [
+        { t: 23_100, state: 'firing' },
+        { t: 43_400, state: 'resolved' },
+      ],
+      detectionMs: 2500,
+      deliveryMs: 2800,
+      clearMs: 1400,
+    });
+  });
+
+  const cases: [string, (r: SyntheticRun) => void, 'fail' | 'unknown', string][] = [
+    ['never fired', (r) => keep(r.alerts, () => false), 'fail', 'not firing within 7 s'],
+    [
+      'fired, never delivered',
+      (r) => keep(r.alerts, (a) => a.source === 'prometheus'),
+      'fail',
+      'not delivered',
+    ],
+    ['delivered, never fired', (r) => keep(r.alerts, (a) => a.source === 'receiver'), 'fail', 'not firing'],
+    [
+      'only pending',
+      (r) => keep(r.alerts, (a) => a.source === 'prometheus' && a.state !== 'firing'),
+      'fail',
+      'not firing',
+    ],
+    [
+      'fired too late',
+      (r) => shift(r, (a) => a.source === 'prometheus' && a.state === 'firing', 28_000),
+      'fail',
+      'fired 7.7 s after the effect',
+    ],
+    [
+      'delivered too late',
+      (r) => shift(r, (a) => a.source === 'receiver' && a.state === 'firing', 27_400),
+      'fail',
+      'delivered 7.1 s after the effect',
+    ],
+    [
+      'delivered before the injection only',
+      (r) => shift(r, (a) => a.source === 'receiver' && a.state === 'firing', 19_000),
+      'fail',
+      'no fault excuses',
+    ],
+    [
+      'delivered without its labels',
+      (r) =>
+        r.alerts.forEach((a) => {
+          a.labels = { severity: 'warning' };
+        }),
+      'fail',
+      'without the labels',
+    ],
+    [
+      'was firing before',
+      (r) =>
+        r.alerts.unshift(
+          ...fired('BuilderServiceDown', 15_000, null).map((a) => ({ ...a, labels: { job: 'other' } })),
+        ),
+      'fail',
+      'already firing when the fault was injected',
+    ],
+    [
+      'was pending before',
+      (r) => shift(r, (a) => a.state === 'pending', 19_500),
+      'unknown',
+      'pending since 19.5 s',
+    ],
+    [
+      'fired once more long after',
+      (r) => r.alerts.push(...fired('BuilderServiceDown', 55_000, 56_000)),
+      'fail',
+      'no fault excuses',
+    ],
+    [
+      'did not clear',
+      (r) => keep(r.alerts, (a) => a.state !== 'inactive'),
+      'fail',
+      'did not clear within 9 s',
+    ],
+    [
+      'cleared too late',
+      (r) => shift(r, (a) => a.state === 'inactive', 52_000),
+      'fail',
+      'cleared 11.1 s after',
+    ],
+    [
+      'resolution not delivered',
+      (r) => keep(r.alerts, (a) => a.state !== 'resolved'),
+      'fail',
+      'resolution was not delivered',
+    ],
+    [
+      'resolution delivered too late',
+      (r) => shift(r, (a) => a.state === 'resolved', 51_000),
+      'fail',
+      'resolution was not delivered',
+    ],
+    [
+      'resolution of another instance only',
+      (r) => r.alerts.push(receiver(23_200, 'BuilderServiceDown', 'firing', { ...labels, pod: 'b' })),
+      'fail',
+      'resolution was not delivered',
+    ],
+    [
+      'rule not evaluated',
+      (r) => {
+        keep(r.alerts, () => false);
+        for (const s of r.series) if (s.query === 'rule_evaluations') s.value = 0;
+      },
+      'unknown',
+      'never evaluated',
+    ],
+    [
+      'rule evaluated for a part of the run',
+      (r) => {
+        for (const s of r.series) if (s.query === 'rule_evaluations') s.value = 40;
+      },
+      'unknown',
+      'evaluated its rule 40 times, of 120',
+    ],
+    [
+      'no rule of that name',
+      (r) => keep(r.plan.rules, (x) => x.alert !== 'BuilderServiceDown'),
+      'unknown',
+      'no rule of that name',
+    ],
+    [
+      'fault not proven',
+      (r) => keep(r.journal, (e) => e.type !== 'fault.effect-seen'),
+      'unknown',
+      'not proven to have bitten',
+    ],
+    [
+      'the evidence ends before the deadline to fire',
+      (r) => {
+        keep(r.alerts, () => false);
+        endAt(r, 25_000);
+      },
+      'unknown',
+      'not firing within',
+    ],
+    [
+      'the evidence ends before the deadline to clear',
+      (r) => {
+        keep(r.alerts, (a) => a.state !== 'inactive' && a.state !== 'resolved');
+        endAt(r, 45_000);
+      },
+      'unknown',
+      'did not clear',
+    ],
+  ];
+  for (const [name, change, verdict, message] of cases) {
+    it(`${name}: ${verdict}`, async () => {
+      const found = check(await judged(change), MUST);
+      expect(found).toMatchObject({ verdict, message: expect.stringContaining(message) });
+    });
+  }
+});
+
+describe('may-fire', () => {
+  it('is excused in the span of the fault, its range, for and slack', async () => {
+    for (const from of [20_100, 39_000, 45_800])
+      expect(
+        check(await judged((r) => r.alerts.push(...fired('RabbitMQQueueBacklog', from, from + 500))), MAY)
+          .verdict,
+      ).toBe('pass');
+  });
+  it('is not excused before the fault, nor long after', async () => {
+    for (const from of [5000, 46_000, 55_000])
+      expect(
+        check(await judged((r) => r.alerts.push(...fired('RabbitMQQueueBacklog', from, from + 500))), MAY)
+          .verdict,
+      ).toBe('fail');
+  });
+  it('delivered outside of the span is not excused', async () => {
+    expect(
+      check(await judged((r) => r.alerts.push(receiver(9000, 'RabbitMQQueueBacklog', 'firing'))), MAY)
+        .verdict,
+    ).toBe('fail');
+  });
+  it('an unproven fault excuses nothing', async () => {
+    const verdict = await judged((r) => {
+      keep(r.journal, (e) => e.type !== 'fault.effect-seen');
+      r.alerts.push(...fired('RabbitMQQueueBacklog', 25_000, 26_000));
+    });
+    expect(check(verdict, MAY).verdict).toBe('unknown');
+  });
+});
+
+describe('must-not-fire', () => {
+  const cases: [string, (r: SyntheticRun) => void][] = [
+    ['firing in Prometheus', (r) => r.alerts.push(...fired('BuildFailureRateHigh', 25_000, 26_000))],
+    ['delivered to the receiver', (r) => r.alerts.push(receiver(25_000, 'BuildFailureRateHigh', 'firing'))],
+    ['firing since before the run', (r) => r.alerts.unshift(...fired('BuildFailureRateHigh', -2000, null))],
+  ];
+  for (const [name, change] of cases)
+    it(name, async () => expect(check(await judged(change), MUST_NOT).verdict).toBe('fail'));
+
+  it('pending alone is no firing, nor is what was over before the run', async () => {
+    const verdict = await judged((r) =>
+      r.alerts.push(
+        ...fired('BuildFailureRateHigh', -5000, -2000),
+        prometheus(25_000, 'BuildFailureRateHigh', 'pending'),
+        prometheus(26_000, 'BuildFailureRateHigh', 'inactive'),
+      ),
+    );
+    expect(check(verdict, MUST_NOT).verdict).toBe('pass');
+  });
+
+  it('holds for an alert that the plan does not know, too', async () => {
+    const verdict = await judged((r) => r.alerts.push(receiver(25_000, 'SomebodyElse', 'firing')));
+    expect(check(verdict, 'alert/SomebodyElse/must-not-fire')).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('no rule of that name'),
+    });
+    expect(verdict.verdict).toBe('fail');
+  });
+
+  it('fails although its rule is said not to have been evaluated', async () => {
+    const verdict = await judged((r) => {
+      keep(r.series, (s) => s.query !== 'rule_evaluations');
+      r.alerts.push(...fired('BuildFailureRateHigh', 25_000, 26_000));
+    });
+    expect(check(verdict, MUST_NOT).verdict).toBe('fail');
+  });
+});
+
+describe('histories', () => {
+  it('merges instances that overlap, and keeps what is open', () => {
+    expect(
+      merged([
+        { fromMs: 5, toMs: 9 },
+        { fromMs: 1, toMs: 6 },
+        { fromMs: 12, toMs: null },
+        { fromMs: 13, toMs: 14 },
+      ]),
+    ).toEqual([
+      { fromMs: 1, toMs: 9 },
+      { fromMs: 12, toMs: null },
+    ]);
+  });
+  it('tells instances apart by their labels, whatever their order', () => {
+    const history = historiesOf([
+      prometheus(1, 'A', 'firing', { a: '1', b: '2' }),
+      prometheus(2, 'A', 'firing', { a: '1', b: '3' }),
+      prometheus(3, 'A', 'inactive', { b: '2', a: '1' }),
+    ]).get('A');
+    expect(history?.episodes.map((e) => e.to)).toEqual([3, null]);
+  });
+});
+
+function endAt(r: SyntheticRun, ms: number): void {
+  for (const e of r.journal) if (e.type === 'run.ended') e.t = ms;
+  keep(r.alerts, (a) => a.t <= ms);
+}

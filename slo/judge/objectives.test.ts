@@ -1,0 +1,296 @@
+import { describe, expect, it } from 'vitest';
+import { Database } from '../../evidence/duckdb.ts';
+import type { Objective } from '../../evidence/plan.ts';
+import type { SyntheticRun } from '../../evidence/testing.ts';
+import { nearestRank, rounded } from './numbers.ts';
+import { check, judged, keep } from './testing.ts';
+
+const errors = (phase: string) => `objective/function-errors/${phase}`;
+const p95 = (phase: string) => `objective/function-p95/${phase}`;
+const invocations = (r: SyntheticRun, phase: string) =>
+  r.requests.filter((x) => x.stream === 'invocations' && x.phase === phase);
+const unsend = (x: SyntheticRun['requests'][number]) =>
+  Object.assign(x, { sent_us: null, done_us: null, status: null, outcome: 'unsent', event_id: null });
+const fail = (x: SyntheticRun['requests'][number]) => Object.assign(x, { status: 500, outcome: 'failed' });
+const objective = (r: SyntheticRun, name: string) =>
+  r.plan.objectives.find((o) => o.name === name) as Objective;
+
+describe('ratios', () => {
+  it('judge each phase by itself, and the run as all of them, with the budget', async () => {
+    const verdict = await judged((r) => invocations(r, 'baseline').slice(0, 30).forEach(fail));
+    expect(check(verdict, errors('baseline')).verdict).toBe('fail');
+    expect(check(verdict, errors('steady-fault')).verdict).toBe('pass');
+    expect(verdict.objectives.find((o) => o.checkId === errors('baseline'))).toMatchObject({
+      measured: 0.925,
+      samples: 400,
+      budget: { allowed: 20, spent: 30, spentShare: 1.5 },
+    });
+    expect(verdict.objectives.find((o) => o.checkId === errors('run'))).toMatchObject({
+      measured: 0.975,
+      samples: 1200,
+      verdict: 'pass',
+      budget: { allowed: 60, spent: 30, spentShare: 0.5 },
+    });
+  });
+
+  it('meet a target exactly', async () => {
+    expect(
+      check(await judged((r) => invocations(r, 'baseline').slice(0, 20).forEach(fail)), errors('baseline'))
+        .verdict,
+    ).toBe('pass');
+    expect(
+      check(await judged((r) => invocations(r, 'baseline').slice(0, 21).forEach(fail)), errors('baseline'))
+        .verdict,
+    ).toBe('fail');
+  });
+
+  it('count what was not sent as not good; unknown when the answer depends on it', async () => {
+    const decided = await judged((r) => {
+      r.plan.load.maxUnsentShare = 1;
+      invocations(r, 'baseline').slice(0, 15).forEach(unsend);
+      invocations(r, 'baseline').slice(20, 24).forEach(fail);
+    });
+    expect(check(decided, errors('baseline')).verdict).toBe('pass');
+    const open = await judged((r) => {
+      r.plan.load.maxUnsentShare = 1;
+      invocations(r, 'baseline').slice(0, 15).forEach(unsend);
+      invocations(r, 'baseline').slice(20, 30).forEach(fail);
+    });
+    expect(check(open, errors('baseline'))).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('the 15 requests that were not sent'),
+    });
+    const failed = await judged((r) => {
+      invocations(r, 'baseline').slice(0, 15).forEach(unsend);
+      invocations(r, 'baseline').slice(20, 60).forEach(fail);
+    });
+    expect(check(failed, errors('baseline')).verdict).toBe('fail');
+  });
+
+  it('see what was not sent through a condition that is NULL for it', async () => {
+    const verdict = await judged((r) => {
+      r.plan.load.maxUnsentShare = 1;
+      objective(r, 'function-errors').indicator = {
+        type: 'ratio',
+        good: 'ok',
+        total: { table: 'requests', where: "stream = 'invocations' AND status < 600" },
+      };
+      invocations(r, 'baseline').slice(0, 30).forEach(unsend);
+    });
+    expect(check(verdict, errors('baseline')).verdict).toBe('unknown');
+  });
+
+  it('are unknown from too few samples, from none, and by SQL that does not run', async () => {
+    expect(
+      check(
+        await judged((r) => {
+          objective(r, 'function-errors').minSamples = 401;
+        }),
+        errors('baseline'),
+      ).verdict,
+    ).toBe('unknown');
+    expect(
+      check(
+        await judged((r) => {
+          objective(r, 'function-errors').phases = ['nowhere'];
+        }),
+        'objective/function-errors/nowhere',
+      ).verdict,
+    ).toBe('unknown');
+    const none = await judged((r) =>
+      Object.assign(objective(r, 'function-errors'), {
+        minSamples: 0,
+        indicator: { type: 'ratio', good: 'ok', total: { table: 'requests', where: 'false' } },
+      }),
+    );
+    expect(check(none, errors('run')).verdict).toBe('unknown');
+    const broken = await judged((r) => {
+      objective(r, 'function-errors').indicator = {
+        type: 'ratio',
+        good: 'no_such_column',
+        total: { table: 'requests', where: 'true' },
+      };
+    });
+    expect(check(broken, errors('run'))).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('no_such_column'),
+    });
+    expect(broken.verdict).toBe('unknown');
+  });
+
+  it('read nothing outside of the bundle', async () => {
+    const verdict = await judged((r) => {
+      objective(r, 'function-errors').indicator = {
+        type: 'ratio',
+        good: "(SELECT count(*) FROM read_text('/etc/hostname')) > 0",
+        total: { table: 'requests', where: 'true' },
+      };
+    });
+    expect(check(verdict, errors('run')).verdict).toBe('unknown');
+  });
+
+  it('that want to be low count what was not sent as high', async () => {
+    const verdict = await judged((r) => {
+      r.plan.load.maxUnsentShare = 1;
+      Object.assign(objective(r, 'function-errors'), {
+        op: 'lt',
+        target: 0.05,
+        indicator: {
+          type: 'ratio',
+          good: 'NOT ok',
+          total: { table: 'requests', where: "stream = 'invocations'" },
+        },
+      });
+      invocations(r, 'baseline').slice(0, 30).forEach(unsend);
+    });
+    expect(check(verdict, errors('baseline')).verdict).toBe('unknown');
+    expect(check(verdict, errors('steady-fault')).verdict).toBe('pass');
+  });
+});
+
+describe('quantiles', () => {
+  it('do not lose requests without an answer: more than 5 % of them and p95 is infinite', async () => {
+    const silence = (share: number) =>
+      judged((r) =>
+        invocations(r, 'baseline')
+          .slice(0, Math.round(400 * share))
+          .forEach((x) => {
+            Object.assign(x, { done_us: null, status: 0, outcome: 'failed' });
+          }),
+      );
+    expect(check(await silence(0.05), p95('baseline')).verdict).toBe('pass');
+    const verdict = await silence(0.055);
+    expect(check(verdict, p95('baseline'))).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('infinite'),
+    });
+    expect(verdict.objectives.find((o) => o.checkId === p95('baseline'))?.measured).toBeNull();
+  });
+
+  it('are unknown when they depend on what was not sent', async () => {
+    const verdict = await judged((r) => {
+      r.plan.load.maxUnsentShare = 1;
+      invocations(r, 'baseline').slice(0, 30).forEach(unsend);
+    });
+    expect(check(verdict, p95('baseline')).verdict).toBe('unknown');
+    expect(check(verdict, p95('run')).verdict).toBe('pass');
+  });
+
+  it('count an accepted event that was never processed as worse than any', async () => {
+    const verdict = await judged((r) => {
+      Object.assign(objective(r, 'function-p95'), {
+        phases: ['baseline'],
+        indicator: {
+          type: 'quantile',
+          statistic: 'max',
+          value: '(first_processed_us - sent_us) / 1e6',
+          rows: { table: 'ledger', where: 'true' },
+          unit: 's',
+        },
+      });
+      Object.assign(r.ledger.find((l) => l.phase === 'baseline') as object, {
+        processed: 0,
+        first_processed_us: null,
+        result: null,
+        artifact: null,
+        artifact_found: null,
+      });
+    });
+    expect(check(verdict, p95('baseline')).verdict).toBe('fail');
+  });
+
+  it('are those of a plain sort, for random data, in DuckDB and here', async () => {
+    using db = await Database.open();
+    let seed = 12345;
+    const random = () => {
+      seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+      return seed / 0x7fffffff;
+    };
+    for (let round = 0; round < 40; round++) {
+      const size = 1 + Math.floor(random() * (round < 20 ? 25 : 3000));
+      const values = Array.from({ length: size }, () => Math.floor(random() * (round % 2 === 0 ? 50 : 1e9)));
+      const sorted = values.toSorted((a, b) => a - b);
+      await db.run(`CREATE OR REPLACE TABLE v AS SELECT unnest([${values.join(',')}])::BIGINT AS v`);
+      for (const q of [0.5, 0.9, 0.95, 0.99]) {
+        // By the definition: the smallest value that at least the share q does not exceed.
+        const truth = sorted.find((x) => sorted.filter((y) => y <= x).length >= q * size - 1e-9);
+        expect((await db.row<{ x: number }>(`SELECT quantile_disc(v, ${q}) AS x FROM v`)).x).toBe(truth);
+        expect(nearestRank(sorted, q)).toBe(truth);
+      }
+    }
+  });
+
+  it('mean, min and max are exact', async () => {
+    for (const [statistic, expected] of [
+      ['mean', (10 + 49) / 2 + 0.33],
+      ['min', 10.3],
+      ['max', 49.36],
+    ] as const) {
+      const verdict = await judged((r) =>
+        Object.assign(objective(r, 'function-p95').indicator, { statistic }),
+      );
+      const measured = verdict.objectives.find((o) => o.checkId === p95('baseline'))?.measured ?? 0;
+      expect(Math.abs(measured * 1000 - expected)).toBeLessThan(0.06);
+    }
+  });
+});
+
+describe('series', () => {
+  it('use the samples of the phase', async () => {
+    const verdict = await judged((r) => {
+      Object.assign(objective(r, 'queue-depth'), { phases: ['baseline', 'steady-fault'], target: 50 });
+    });
+    expect(check(verdict, 'objective/queue-depth/baseline').verdict).toBe('pass');
+    expect(check(verdict, 'objective/queue-depth/steady-fault').verdict).toBe('fail');
+  });
+  it('are unknown without a number, or when the query is said to be missing', async () => {
+    expect(
+      check(
+        await judged((r) => {
+          for (const s of r.series) if (s.query === 'queue_depth') s.value = Number.NaN;
+        }),
+        'objective/queue-depth/run',
+      ).verdict,
+    ).toBe('unknown');
+    expect(
+      check(
+        await judged((r) =>
+          r.journal.push({ t: 60_000, type: 'evidence.missing', what: 'queue_depth', reason: 'gone' }),
+        ),
+        'objective/queue-depth/run',
+      ).verdict,
+    ).toBe('unknown');
+  });
+});
+
+describe('a fault that is not proven', () => {
+  it('makes a pass unknown where it covers the phase, and leaves a fail', async () => {
+    const verdict = await judged((r) => {
+      keep(r.journal, (e) => e.type !== 'fault.effect-seen');
+      invocations(r, 'steady-fault').slice(0, 100).forEach(fail);
+    });
+    expect(check(verdict, errors('baseline')).verdict).toBe('pass');
+    expect(check(verdict, errors('steady-fault')).verdict).toBe('fail');
+    expect(check(verdict, p95('steady-fault')).verdict).toBe('unknown');
+    expect(check(verdict, p95('run')).verdict).toBe('unknown');
+  });
+});
+
+it('an informational objective is shown and does not fail the run', async () => {
+  const verdict = await judged((r) =>
+    Object.assign(objective(r, 'function-p95'), { informational: true, target: 0.001 }),
+  );
+  expect(check(verdict, p95('baseline'))).toMatchObject({ verdict: 'fail', informational: true });
+  expect(verdict.verdict).toBe('pass');
+});
+
+it('rounds to 6 significant digits, leaves integers, and makes null of what is not finite', () => {
+  expect([
+    rounded(1 / 3),
+    rounded(123456.789),
+    rounded(20_000_001),
+    rounded(-0),
+    rounded(Number.POSITIVE_INFINITY),
+    rounded(Number.NaN),
+  ]).toEqual([0.333333, 123457, 20_000_001, 0, null, null]);
+});

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { passingRun, type SyntheticRun, TIMES } from '../../evidence/testing.ts';
+import { check, judged, keep } from './testing.ts';
+
+const ID = 'recovery/builds-back';
+const reverted = TIMES.reverted;
+
+/** Invocations fail from the injection until `backMs`; with `held`, those of the last second are held and answered then. */
+function outage(r: SyntheticRun, backMs: number, { held = false, noise = 0 } = {}): void {
+  r.plan.recovery = [
+    {
+      name: 'calls-back',
+      fault: 'kill-builder',
+      total: { table: 'requests', where: "stream = 'invocations'" },
+      good: 'ok',
+      target: noise > 0 ? 0.9 : 1,
+      windowMs: 1000,
+      windows: 3,
+      rtoMs: 5000,
+    },
+  ];
+  let k = 0;
+  for (const x of r.requests.filter(
+    (q) => q.stream === 'invocations' && q.intended_us >= TIMES.inject * 1000,
+  )) {
+    const intended = x.intended_us / 1000;
+    if (intended >= backMs) {
+      if (noise > 0 && ++k % noise === 0) Object.assign(x, { outcome: 'failed', status: 500 });
+    } else if (held && intended >= backMs - 1000) x.done_us = Math.round(backMs * 1000) + 5000;
+    else Object.assign(x, { outcome: 'failed', status: 503 });
+  }
+}
+
+const measuredOf = async (change: (r: SyntheticRun) => void) => (await judged(change)).recovery[0];
+
+describe('recovery of requests', () => {
+  it('is within half a second of the truth, whatever its place in a window', async () => {
+    for (const back of [40_150, 40_700, 41_000, 41_640, 42_333, 43_999, 44_100]) {
+      const measured = await measuredOf((r) => outage(r, back));
+      expect(measured?.verdict).toBe('pass');
+      expect(Math.abs((measured?.fromRevertMs ?? 1e9) - (back - reverted))).toBeLessThan(120);
+      expect(Math.abs((measured?.fromInjectMs ?? 1e9) - (back - TIMES.inject - 50))).toBeLessThan(120);
+    }
+  });
+
+  it('counts the answer to held requests as the sign of life, not their start', async () => {
+    const measured = await measuredOf((r) => outage(r, 42_500, { held: true }));
+    expect(Math.abs((measured?.fromRevertMs ?? 0) - 2400)).toBeLessThan(120);
+  });
+
+  it('stands some bad requests where the target allows them', async () => {
+    const measured = await measuredOf((r) => outage(r, 42_500, { noise: 15 }));
+    expect(Math.abs((measured?.fromRevertMs ?? 0) - 2400)).toBeLessThan(250);
+  });
+
+  it('is the start of a lasting good state, not of a good moment', async () => {
+    const measured = await measuredOf((r) => {
+      outage(r, 41_000);
+      for (const x of r.requests.filter(
+        (q) => q.stream === 'invocations' && q.intended_us >= 42_200_000 && q.intended_us < 44_000_000,
+      ))
+        Object.assign(x, { outcome: 'failed', status: 503 });
+    });
+    expect(Math.abs((measured?.fromRevertMs ?? 0) - 3900)).toBeLessThan(120);
+  });
+
+  it('fails when it is later than the objective plus slack', async () => {
+    const verdict = await judged((r) => outage(r, reverted + 8200));
+    expect(check(verdict, 'recovery/calls-back')).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('later than 8 s'),
+    });
+  });
+
+  it('is censored when it never came: fail when the evidence is long enough, else unknown', async () => {
+    expect(await measuredOf((r) => outage(r, 1e9))).toMatchObject({
+      verdict: 'fail',
+      fromRevertMs: null,
+      censoredAtMs: 19_000,
+    });
+    const short = await measuredOf((r) => {
+      outage(r, 1e9);
+      for (const c of r.plan.recovery) c.rtoMs = 18_000;
+    });
+    expect(short).toMatchObject({ verdict: 'unknown', fromRevertMs: null });
+    // Good since the very end: whether it lasts is not known, but that it was late is.
+    expect(await measuredOf((r) => outage(r, 58_500))).toMatchObject({ verdict: 'fail' });
+    expect(
+      await measuredOf((r) => {
+        outage(r, 58_500);
+        for (const c of r.plan.recovery) c.rtoMs = 17_000;
+      }),
+    ).toMatchObject({ verdict: 'unknown' });
+  });
+
+  it('is unknown without rows after the revert, without a revert, and when the fault is not proven', async () => {
+    const id = 'recovery/calls-back';
+    expect(
+      check(
+        await judged((r) => {
+          outage(r, 41_000);
+          keep(r.requests, (x) => x.intended_us < reverted * 1000);
+        }),
+        id,
+      ).verdict,
+    ).toBe('unknown');
+    expect(
+      check(
+        await judged((r) => {
+          outage(r, 41_000);
+          keep(r.journal, (e) => e.type !== 'fault.reverted');
+        }),
+        id,
+      ).verdict,
+    ).toBe('unknown');
+    expect(
+      check(
+        await judged((r) => {
+          outage(r, 41_000);
+          keep(r.journal, (e) => e.type !== 'fault.effect-seen');
+        }),
+        id,
+      ).verdict,
+    ).toBe('unknown');
+  });
+});
+
+describe('recovery of queued work', () => {
+  it('is when processing resumes, though every event is processed in the end', async () => {
+    const truth = TIMES.builderBack - reverted;
+    const measured = (await judged(() => {})).recovery[0];
+    expect(Math.abs((measured?.fromRevertMs ?? 0) - truth)).toBeLessThan(200);
+  });
+
+  it('follows the truth, and fails when the builder comes back too late', async () => {
+    for (const back of [40_400, 42_000, 43_650, 46_000, 49_500]) {
+      const verdict = await judged((r) => {
+        for (const l of r.ledger) {
+          const sent = (l.sent_us as number) / 1000;
+          l.first_processed_us =
+            sent > 19_800 && sent < back
+              ? back * 1000 + 60_000 + Math.round(sent % 97)
+              : (l.sent_us as number) + 200_000;
+        }
+      });
+      expect(Math.abs((verdict.recovery[0]?.fromRevertMs ?? 0) - (back - reverted))).toBeLessThan(500);
+      expect(check(verdict, ID).verdict).toBe(back - reverted <= 8000 ? 'pass' : 'fail');
+    }
+  });
+
+  it('has not come while new work is held up, although it is processed', async () => {
+    const verdict = await judged((r) => {
+      for (const l of r.ledger)
+        if ((l.sent_us as number) >= reverted * 1000)
+          l.first_processed_us = (l.sent_us as number) + 4_000_000;
+    });
+    expect(check(verdict, ID).verdict).toBe('fail');
+    expect(verdict.recovery[0]?.fromRevertMs).toBeNull();
+  });
+});
+
+it('the synthetic run that these tests change is not changed by them', () => {
+  expect(passingRun()).toEqual(passingRun());
+});
