@@ -10,12 +10,15 @@ import { standalone } from './views.ts';
 interface CountRow extends Omit<LedgerCounts, 'phase'> {
   phase: string | null;
   no_artifact: number;
+  /** Images that the platform reported, and that the registry was not asked for, or did not answer. */
+  unverified: number;
   contradictions: number;
 }
 
 const COUNTS_SQL = `SELECT phase, count(*) FILTER (stream IS NOT NULL) AS attempted, count(*) FILTER (accepted) AS accepted,
   count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (lost) AS lost, count(*) FILTER (duplicated) AS duplicated,
   count(*) FILTER (unexpected) AS unexpected, count(*) FILTER (recovered) AS recovered, count(*) FILTER (NOT artifact_found) AS no_artifact,
+  count(*) FILTER (artifact IS NOT NULL AND artifact_found IS NULL) AS unverified,
   count(*) FILTER (event_id IS NULL OR accepted IS NULL OR processed IS NULL OR processed < 0 OR (processed > 0) <> (first_processed_us IS NOT NULL)
     OR (stream IS NOT NULL AND (sent_us IS NULL OR phase IS NULL)) OR accepted <> coalesce(status BETWEEN 200 AND 299, false)) AS contradictions
 FROM ledger GROUP BY phase ORDER BY phase`;
@@ -93,14 +96,17 @@ export async function checkLedger(c: Context): Promise<Finding> {
       message: `${judged.message}; but the clients' records are not whole: ${doubts.join('; ')}`,
     };
   });
-  await add('artifacts', 'What was reported as built is there', async () =>
-    limited(
-      (await run()).no_artifact,
-      0,
-      'images that the platform reported are not in the registry',
-      evidence,
-    ),
-  );
+  await add('artifacts', 'What was reported as built is there', async () => {
+    const { no_artifact, unverified } = await run();
+    if (no_artifact === 0 && unverified > 0) {
+      return {
+        verdict: 'unknown',
+        message: `the registry was not heard on ${unverified} images that the platform reported`,
+        evidence,
+      };
+    }
+    return limited(no_artifact, 0, 'images that the platform reported are not in the registry', evidence);
+  });
 
   const counted = await rows.catch(() => []);
   const ledger =
@@ -176,11 +182,12 @@ function total(rows: CountRow[]): CountRow {
     unexpected: sum('unexpected'),
     recovered: sum('recovered'),
     no_artifact: sum('no_artifact'),
+    unverified: sum('unverified'),
     contradictions: sum('contradictions'),
   };
 }
 
 function counts(phase: string, rows: CountRow[]): LedgerCounts {
-  const { no_artifact: _n, contradictions: _c, ...rest } = total(rows);
+  const { no_artifact: _n, unverified: _u, contradictions: _c, ...rest } = total(rows);
   return { ...rest, phase };
 }

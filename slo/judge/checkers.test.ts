@@ -1,0 +1,387 @@
+/** Load, ledger, honesty, core metrics, scaling, and how checks become one verdict. */
+import { describe, expect, it } from 'vitest';
+import type { SyntheticRun } from '../../evidence/testing.ts';
+import type { Check, Verdict } from '../../evidence/verdict.ts';
+import { combine } from './combine.ts';
+import { totalIncrease } from './honesty.ts';
+import { check, judged, keep } from './testing.ts';
+
+type Request = SyntheticRun['requests'][number];
+const of = (r: SyntheticRun, stream: string) => r.requests.filter((x) => x.stream === stream);
+const unsend = (x: Request) =>
+  Object.assign(x, { sent_us: null, done_us: null, status: null, outcome: 'unsent', event_id: null });
+
+describe('load', () => {
+  const cases: [string, (r: SyntheticRun) => void, string][] = [
+    ['too much was not sent', (r) => of(r, 'invocations').slice(0, 13).forEach(unsend), '13 of 1200'],
+    [
+      'sent late',
+      (r) =>
+        of(r, 'invocations')
+          .slice(0, 13)
+          .forEach((x) => {
+            x.sent_us = x.intended_us + 60_000;
+            x.done_us = x.sent_us + 5000;
+          }),
+      'p99 of the lateness is 60 ms',
+    ],
+    [
+      'sent long before its time',
+      (r) =>
+        Object.assign(of(r, 'invocations')[500] as Request, {
+          sent_us: of(r, 'invocations')[490]?.intended_us,
+        }),
+      'clocks do not agree',
+    ],
+    [
+      'answered before it was sent',
+      (r) => Object.assign(of(r, 'invocations')[5] as Request, { done_us: 1 }),
+      'contradict',
+    ],
+    [
+      'ok without an answer',
+      (r) => Object.assign(of(r, 'invocations')[5] as Request, { done_us: null }),
+      'contradict',
+    ],
+    [
+      'in the wrong phase',
+      (r) => Object.assign(of(r, 'invocations')[5] as Request, { phase: 'recover' }),
+      'baseline has 399 rows: 400',
+    ],
+    [
+      'outside of its phase',
+      (r) =>
+        Object.assign(of(r, 'invocations')[5] as Request, {
+          intended_us: 25_000_000,
+          sent_us: 25_000_000,
+          done_us: 25_000_001,
+        }),
+      'outside of it',
+    ],
+  ];
+  for (const [name, change, message] of cases) {
+    it(name, async () => {
+      const verdict = await judged(change);
+      expect(check(verdict, 'load/invocations')).toMatchObject({
+        verdict: 'unknown',
+        message: expect.stringContaining(message),
+      });
+      expect(verdict.verdict).toBe('unknown');
+    });
+  }
+
+  it('one per cent unsent is tolerated by the plan', async () => {
+    expect(
+      check(await judged((r) => of(r, 'invocations').slice(0, 12).forEach(unsend)), 'load/invocations')
+        .verdict,
+    ).toBe('pass');
+  });
+
+  it('a stream that nobody planned is not trusted', async () => {
+    const verdict = await judged((r) =>
+      r.requests.push({ ...(r.requests[0] as Request), stream: 'stranger' }),
+    );
+    expect(check(verdict, 'load/unplanned').verdict).toBe('unknown');
+  });
+});
+
+describe('ledger', () => {
+  const row = (r: SyntheticRun) => r.ledger[30] as SyntheticRun['ledger'][number];
+  const cases: [string, (r: SyntheticRun) => void, string, Verdict][] = [
+    [
+      'lost',
+      (r) =>
+        Object.assign(row(r), { processed: 0, first_processed_us: null, result: null, artifact_found: null }),
+      'ledger/lost',
+      'fail',
+    ],
+    ['processed twice', (r) => Object.assign(row(r), { processed: 2 }), 'ledger/duplicated', 'fail'],
+    [
+      'never sent',
+      (r) =>
+        r.ledger.push({
+          ...row(r),
+          event_id: 'somebody',
+          stream: null,
+          phase: null,
+          sent_us: null,
+          answered_us: null,
+          status: null,
+          accepted: false,
+        }),
+      'ledger/unexpected',
+      'fail',
+    ],
+    [
+      'image that nobody asked for',
+      (r) => Object.assign(row(r), { artifact_found: null }),
+      'ledger/artifacts',
+      'unknown',
+    ],
+    [
+      'image not in the registry',
+      (r) => Object.assign(row(r), { artifact_found: false }),
+      'ledger/artifacts',
+      'fail',
+    ],
+    [
+      'another event than was sent',
+      (r) => Object.assign(row(r), { event_id: 'somebody' }),
+      'ledger/complete',
+      'unknown',
+    ],
+    [
+      'accepted, says the ledger alone',
+      (r) =>
+        Object.assign(r.requests.find((x) => x.event_id === row(r).event_id) as Request, {
+          status: 503,
+          outcome: 'failed',
+        }),
+      'ledger/complete',
+      'unknown',
+    ],
+    [
+      'processed at no time',
+      (r) => Object.assign(row(r), { first_processed_us: null }),
+      'ledger/complete',
+      'unknown',
+    ],
+    [
+      'a drain that ended early',
+      (r) =>
+        r.journal.forEach((e) => {
+          if (e.type === 'drain.ended') e.outstanding = 1;
+        }),
+      'ledger/drain',
+      'unknown',
+    ],
+  ];
+  for (const [name, change, id, expected] of cases) {
+    it(`${name}: ${expected}`, async () => {
+      const verdict = await judged(change);
+      expect(check(verdict, id).verdict).toBe(expected);
+      expect(verdict.verdict).toBe(expected);
+    });
+  }
+
+  it('counts per phase and for the run; what was refused and processed is recovered, not lost', async () => {
+    const verdict = await judged((r) => {
+      const refused = r.requests.find((x) => x.event_id === row(r).event_id) as Request;
+      Object.assign(refused, { status: 503, outcome: 'failed' });
+      Object.assign(row(r), { status: 503, accepted: false });
+      r.plan.honesty = [];
+    });
+    expect(verdict.verdict).toBe('pass');
+    expect(verdict.ledger.find((l) => l.phase === 'baseline')).toEqual({
+      phase: 'baseline',
+      attempted: 80,
+      accepted: 79,
+      processed: 79,
+      lost: 0,
+      duplicated: 0,
+      unexpected: 0,
+      recovered: 1,
+    });
+    expect(verdict.ledger.at(-1)).toEqual({
+      phase: 'run',
+      attempted: 240,
+      accepted: 239,
+      processed: 239,
+      lost: 0,
+      duplicated: 0,
+      unexpected: 0,
+      recovered: 1,
+    });
+  });
+
+  it('what came in although the generator crashed is not held against the platform', async () => {
+    const verdict = await judged((r) => {
+      r.journal.forEach((e) => {
+        if (e.type === 'load.ended') e.exitCode = 107;
+      });
+      r.ledger.push({
+        ...row(r),
+        event_id: 'somebody',
+        stream: null,
+        phase: null,
+        sent_us: null,
+        answered_us: null,
+        status: null,
+        accepted: false,
+      });
+    });
+    expect(check(verdict, 'ledger/unexpected').verdict).toBe('unknown');
+    expect(verdict.verdict).toBe('unknown');
+  });
+});
+
+describe('telemetry-honest', () => {
+  const lie = (r: SyntheticRun, factor: number) => {
+    for (const s of r.series) if (s.kind === 'raw') s.value = Math.floor(s.value * factor);
+  };
+  it('fails when the platform counts too little or too much', async () => {
+    for (const factor of [0.9, 1.1]) {
+      const verdict = await judged((r) => lie(r, factor));
+      expect(check(verdict, 'telemetry/events-accepted').verdict).toBe('fail');
+      expect(verdict.verdict).toBe('fail');
+    }
+    expect((await judged((r) => lie(r, 0.985))).verdict).toBe('pass');
+  });
+
+  it('takes resets and new series into account', () => {
+    const s = (labels: string, ...values: [number, number][]) =>
+      values.map(([t_us, value]) => ({ labels, t_us, value }));
+    expect(totalIncrease(s('a', [1, 5], [2, 9], [3, 2], [4, 6]))).toBe(15);
+    expect(totalIncrease(s('a', [-1, 100], [0, 103], [1, 105]))).toBe(2);
+    expect(totalIncrease([...s('a', [0, 100], [1, 101]), ...s('b', [7, 3])])).toBe(4);
+    expect(totalIncrease(s('a', [0, 100], [1, 4]))).toBe(4);
+  });
+});
+
+describe('core metrics', () => {
+  it('give exact rates, time-weighted concurrency and the law of Little', async () => {
+    const verdict = await judged((r) => {
+      for (const x of of(r, 'invocations')) x.done_us = (x.sent_us as number) + 500_000;
+    });
+    const core = verdict.core.find((m) => m.stream === 'invocations' && m.phase === 'baseline');
+    // 400 requests of 0.5 s: those sent in the last half second are in flight within the phase for a part of it only.
+    const inFlight = Array.from({ length: 400 }, (_, n) =>
+      Math.min(500_000, 20_000_000 - (n * 50_000 + 300 + (n % 7) * 10)),
+    ).reduce((a, b) => a + b, 0);
+    expect(core).toMatchObject({
+      requests: 400,
+      unsent: 0,
+      failed: 0,
+      qps: 20,
+      tps: 20,
+      prometheus: { qps: 20.04 },
+    });
+    expect(core?.concurrency).toBe(Number((inFlight / 20e6).toPrecision(6)));
+    expect(core?.littlesLaw.predicted).toBe(10);
+    expect(core?.littlesLaw.residual).toBeCloseTo(1 - inFlight / 20e6 / 10, 5);
+    expect(core?.responseTime.max).toBe(0.50036);
+    const next = verdict.core.find((m) => m.stream === 'invocations' && m.phase === 'steady-fault');
+    // In the middle of a run, what comes over from the phase before makes up for what goes on into the next.
+    expect(next?.littlesLaw.residual).toBeLessThan(0.002);
+  });
+});
+
+describe('scaling', () => {
+  /** Two functions of 20 requests a second; nothing between 20 and 40 s; pods as given. */
+  const scaled = (pods: [number, number][], target: number, kind: 'to_zero' | 'up', phases: string[]) =>
+    judged((r) => {
+      const idle = (x: { intended_us: number }) => x.intended_us >= 20_000_000 && x.intended_us < 40_000_000;
+      keep(r.requests, (x) => x.stream === 'builds' || !idle(x));
+      of(r, 'invocations').forEach((x, n) => {
+        x.n = n;
+      });
+      for (const s of r.plan.streams.find((x) => x.name === 'invocations')?.segments ?? [])
+        if (s.startMs >= 20_000 && s.startMs < 40_000) Object.assign(s, { count: 0, rate: 0 });
+      for (const f of ['fn-0', 'fn-1'])
+        for (const [ms, value] of pods)
+          r.series.push({
+            query: 'pods',
+            kind: 'observed',
+            phase: null,
+            labels: `{"function":"${f}"}`,
+            t_us: ms * 1000,
+            value,
+          });
+      r.plan.objectives = [
+        {
+          name: 'scaling',
+          title: 'Scaling',
+          source: 'SRE guide',
+          indicator: {
+            type: 'quantile',
+            statistic: 'max',
+            value: 'seconds',
+            rows: { table: 'scaling', where: `kind = '${kind}'` },
+            unit: 's',
+          },
+          op: 'lt',
+          target,
+          timeScaled: true,
+          phases,
+          minSamples: 1,
+          informational: false,
+        },
+      ];
+    });
+  const measured = async (v: ReturnType<typeof scaled>) =>
+    (await v).objectives.map((o) => [o.verdict, o.measured, o.samples]);
+
+  it('measures from the last answer to no pods, and from the first request to a pod', async () => {
+    const pods: [number, number][] = [
+      [0, 1],
+      [28_000, 0],
+      [41_200, 1],
+    ];
+    const [idle, none] = await measured(scaled(pods, 10, 'to_zero', ['inject', 'recovered']));
+    expect(idle?.[0]).toBe('pass');
+    expect(idle?.[1]).toBeCloseTo(8, 0);
+    expect(idle?.[2]).toBe(2);
+    expect(none?.[0]).toBe('unknown');
+    const [up] = await measured(scaled(pods, 1.3, 'up', ['recover']));
+    expect(up?.[0]).toBe('pass');
+    expect(up?.[1]).toBeCloseTo(1.2, 1);
+  });
+
+  it('fails a function that is never scaled to zero, when that was seen for long enough', async () => {
+    expect((await measured(scaled([[0, 1]], 10, 'to_zero', ['run'])))[0]?.[0]).toBe('fail');
+    expect((await measured(scaled([[0, 1]], 25, 'to_zero', ['run'])))[0]?.[0]).toBe('unknown');
+  });
+
+  it('fails a function that never comes up again', async () => {
+    expect(
+      (
+        await measured(
+          scaled(
+            [
+              [0, 1],
+              [25_000, 0],
+            ],
+            15,
+            'up',
+            ['run'],
+          ),
+        )
+      )[0]?.[0],
+    ).toBe('fail');
+  });
+});
+
+describe('one verdict of many', () => {
+  const some = (verdict: Verdict, group: Check['group'] = 'objective', informational = false): Check => ({
+    id: `${group}/${verdict}`,
+    group,
+    title: '',
+    verdict,
+    message: 'm',
+    informational,
+    evidence: [],
+  });
+  it('error before fail before unknown before pass', () => {
+    const all: Verdict[] = ['pass', 'unknown', 'fail', 'error'];
+    for (const a of all)
+      for (const b of all)
+        expect(combine([some(a), some(b)], 'completed').verdict).toBe(
+          all[Math.max(all.indexOf(a), all.indexOf(b))],
+        );
+    expect(
+      combine([some('unknown'), some('pass'), some('error'), some('fail')], 'completed').reasons,
+    ).toEqual(['objective/error: m', 'objective/fail: m', 'objective/unknown: m']);
+  });
+  it('interrupted is unknown, but not when the harness failed', () => {
+    expect(combine([some('fail')], 'interrupted').verdict).toBe('unknown');
+    expect(combine([some('pass')], 'interrupted').verdict).toBe('unknown');
+    expect(combine([some('error')], 'interrupted').verdict).toBe('error');
+  });
+  it('nothing judged is never a pass', () => {
+    expect(combine([], 'completed').verdict).toBe('unknown');
+    expect(
+      combine([some('pass', 'harness'), some('pass', 'load'), some('pass', 'fault')], 'completed').verdict,
+    ).toBe('unknown');
+    expect(combine([some('pass', 'objective', true)], 'completed').verdict).toBe('unknown');
+  });
+});
