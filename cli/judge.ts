@@ -5,7 +5,7 @@ import { RefusedError } from '../base/errors.ts';
 import { FILES } from '../evidence/tables.ts';
 import { EXIT_CODE } from '../evidence/verdict.ts';
 import { renderVerdictTable } from '../reports/index.ts';
-import { judge, writeVerdict } from '../slo/judge/index.ts';
+import { judge, serializeVerdict, writeVerdict } from '../slo/judge/index.ts';
 
 export const judgeCommand: CommandModule<object, { bundle: string; json: boolean }> = {
   command: 'judge <bundle>',
@@ -17,8 +17,8 @@ export const judgeCommand: CommandModule<object, { bundle: string; json: boolean
   async handler({ bundle, json }) {
     requireBundle(bundle);
     const verdict = await judge(bundle);
-    const text = writeVerdict(bundle, verdict);
-    process.stdout.write(json ? text : `${renderVerdictTable([verdict])}\n`);
+    writeVerdict(bundle, verdict);
+    process.stdout.write(json ? serializeVerdict(verdict) : `${renderVerdictTable([verdict])}\n`);
     process.exitCode = EXIT_CODE[verdict.verdict];
   },
 };

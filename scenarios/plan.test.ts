@@ -46,7 +46,7 @@ const catalog: Catalog = {
   fault: (kind) =>
     kind === 'component-killed'
       ? {
-          refuse: (p) => (p['component'] === 'builder' ? undefined : 'no such component'),
+          refuse: (p) => (p.component === 'builder' ? undefined : 'no such component'),
           undo: () => 'start it',
           probe: () => 'no answer',
         }

@@ -66,7 +66,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
   const objectives = spec.objectives.flatMap(
     (use, i) => planObjective(use, i, phases, streams, catalog, complain) ?? [],
   );
-  const alerts = planAlerts(spec, faults, facts.timeScale, catalog, complain);
+  const alerts = planAlerts(spec, faults, phases, facts.timeScale, catalog, complain);
   const recovery = planRecovery(spec, streams, faults, phases, facts.timeScale, complain);
   refuseBlindRules(alerts, catalog, complain);
 
@@ -302,6 +302,7 @@ function refuseUnresolvable(
 function planAlerts(
   spec: Spec,
   faults: PlannedFault[],
+  phases: Phase[],
   timeScale: number,
   catalog: Catalog,
   complain: Complain,
@@ -315,6 +316,13 @@ function planAlerts(
     if (!fault && spec.faults.every((f) => f.name !== must.fault))
       complain(['alerts', 'mustFire', i, 'fault'], `the scenario has no fault "${must.fault}"`);
     if (rule && fault) refuseUndetectable(rule, fault, must.within / timeScale, i, catalog, complain);
+    const end = phases.at(-1)?.endMs ?? 0;
+    if (fault && end - fault.revertMs < must.clearsWithin / timeScale) {
+      complain(
+        ['alerts', 'mustFire', i, 'clearsWithin'],
+        `only ${seconds(end - fault.revertMs)} remain after the revert: expected at least the ${seconds(must.clearsWithin / timeScale)} that the alert may take to clear`,
+      );
+    }
     contracts.push({
       alert: must.alert,
       labels: must.labels,
