@@ -1,0 +1,174 @@
+/** The top of the report: verdict, claim, reasons, next steps, the few numbers that matter, and what ran. */
+import { EXIT_CODE } from '../../evidence/verdict.ts';
+import { nextSteps } from '../advice.ts';
+import type { ReportBundle } from '../bundle.ts';
+import { duration, number, plural, quantity, SIGN } from '../format.ts';
+import { type Anchors, codeBlock, html, linked, type Markup, section } from './markup.ts';
+
+const WORD = { pass: 'Pass', fail: 'Fail', unknown: 'Unknown', error: 'Error' } as const;
+const MEANING = {
+  pass: 'The claim held, with evidence for every part of it.',
+  fail: 'The claim did not hold.',
+  unknown: 'The evidence does not suffice: neither proven nor disproven.',
+  error: 'The harness itself failed. This says nothing about the platform.',
+} as const;
+
+/** `code` in advice is marked with backticks. */
+const withCode = (text: string) =>
+  text.split('`').map((piece, i) => (i % 2 === 1 ? html`<code>${piece}</code>` : piece));
+
+export function hero(bundle: ReportBundle): Markup {
+  const { verdict: v } = bundle;
+  const steps = nextSteps(bundle);
+  const shown = v.reasons.slice(0, 8);
+  return html`<header class="hero v-${v.verdict}">
+<div class="stamp"><span class="sign" aria-hidden="true">${SIGN[v.verdict]}</span>
+<div><p class="scenario">${v.run.scenario}</p><h1><span class="word">${WORD[v.verdict]}</span><span class="sr">: </span><span class="title">${v.run.title}</span></h1>
+<p class="meaning">${MEANING[v.verdict]}</p></div></div>
+${v.run.claim ? html`<div class="claim"><h2>Claim</h2><p>${v.run.claim}</p></div>` : ''}
+<div class="why">
+${shown.length > 0 ? html`<div><h2>Why</h2><ul>${shown.map((r) => html`<li>${r}</li>`)}${v.reasons.length > shown.length ? html`<li>and ${number(v.reasons.length - shown.length)} more, under “Checks”</li>` : ''}</ul></div>` : ''}
+<div><h2>What to do next</h2><ul>${steps.map((s) => html`<li>${withCode(s)}</li>`)}</ul></div>
+</div>
+</header>`;
+}
+
+export function missingBanner({ missing }: ReportBundle): Markup {
+  if (missing.length === 0) return html``;
+  return html`<aside class="missing" aria-labelledby="missing-h"><h2 id="missing-h">Evidence that is not here</h2>
+<ul>${missing.map((m) => html`<li><code>${m.file}</code>: ${m.reason}</li>`)}</ul></aside>`;
+}
+
+/** The numbers that a reader looks for first; each leads to its section. */
+export function tiles({ verdict: v }: ReportBundle): Markup {
+  const items: { label: string; value: string; note: string; href: string }[] = [];
+  const counted = v.checks.filter((c) => !c.informational);
+  const passed = counted.filter((c) => c.verdict === 'pass').length;
+  if (counted.length > 0)
+    items.push({
+      label: 'Checks passed',
+      value: `${passed} / ${counted.length}`,
+      note: `${plural(v.checks.length - counted.length, 'more')} for information`,
+      href: '#checks',
+    });
+  const requests = v.core.reduce((sum, c) => sum + c.requests, 0);
+  const failed = v.core.reduce((sum, c) => sum + c.failed, 0);
+  const unsent = v.core.reduce((sum, c) => sum + c.unsent, 0);
+  if (v.core.length > 0)
+    items.push({
+      label: 'Requests',
+      value: number(requests),
+      note: `${number(failed)} failed, ${number(unsent)} not sent`,
+      href: '#core',
+    });
+  const worst = v.core
+    .filter((c) => c.responseTime.p95 !== null)
+    .sort((a, b) => Number(b.responseTime.p95) - Number(a.responseTime.p95))[0];
+  if (worst)
+    items.push({
+      label: 'Worst p95',
+      value: quantity(worst.responseTime.p95, 's'),
+      note: `${worst.stream}, ${worst.phase}`,
+      href: '#core',
+    });
+  const alert = v.alerts.find((a) => a.expect === 'must-fire');
+  if (alert)
+    items.push({
+      label: 'Detected after',
+      value: duration(alert.detectionMs),
+      note: alert.alert,
+      href: '#alerts',
+    });
+  const slowest = [...v.recovery].sort(
+    (a, b) => (b.fromRevertMs ?? Infinity) - (a.fromRevertMs ?? Infinity),
+  )[0];
+  if (slowest)
+    items.push({
+      label: 'Recovered after',
+      value:
+        slowest.fromRevertMs === null
+          ? slowest.censoredAtMs === null
+            ? '–'
+            : `> ${duration(slowest.censoredAtMs)}`
+          : duration(slowest.fromRevertMs),
+      note: `objective ${duration(slowest.rtoMs)}`,
+      href: '#recovery',
+    });
+  const sum = (key: 'lost' | 'accepted') => v.ledger.reduce((total, l) => total + l[key], 0);
+  if (v.ledger.length > 0)
+    items.push({
+      label: 'Events lost',
+      value: number(sum('lost')),
+      note: `of ${number(sum('accepted'))} accepted`,
+      href: '#ledger',
+    });
+  if (items.length === 0) return html``;
+  return html`<ul class="tiles" aria-label="Key numbers">${items.map((t) => html`<li><a href="${t.href}"><span class="label">${t.label}</span><span class="value">${t.value}</span><span class="note">${t.note}</span></a></li>`)}</ul>`;
+}
+
+export function whatRan({ plan, verdict: v }: ReportBundle): Markup {
+  const facts: [string, Markup | string][] = [
+    ['Target', v.run.target],
+    ['Profile', v.run.profile],
+    [
+      'Time scale',
+      v.run.timeScale === 1
+        ? '1 (real time)'
+        : `${number(v.run.timeScale)}: rule durations, ranges, scrape and evaluation intervals and phases are divided by ${number(v.run.timeScale)}`,
+    ],
+    ['Seed', String(v.run.seed)],
+    ['Defects switched on', v.run.defects.length > 0 ? v.run.defects.join(', ') : 'none'],
+    ['Started', v.run.startedAt || '–'],
+    ['Took', duration(v.run.durationMs)],
+    ['Outcome', v.run.outcomeReason ? `${v.run.outcome}: ${v.run.outcomeReason}` : v.run.outcome],
+    ['Run', v.run.id],
+  ];
+  const list = (entries: [string, string | number][]) =>
+    html`<dl class="kv">${entries.map(([k, x]) => html`<dt>${k}</dt><dd>${String(x)}</dd>`)}</dl>`;
+  return section(
+    'ran',
+    'What ran',
+    '',
+    html`<dl class="kv main">${facts.map(([k, x]) => html`<dt>${k}</dt><dd>${x}</dd>`)}</dl>
+${
+  plan
+    ? html`<div class="cols"><div><h3>Target</h3>${list(Object.entries(plan.target.detail))}</div><div><h3>Versions</h3>${list(Object.entries(plan.versions))}</div><div><h3>Host</h3>${list(Object.entries(plan.host))}</div></div>
+<details><summary>Load: ${plural(plan.streams.length, 'stream')}</summary>${plan.streams.map((s) => html`<p><strong>${s.name}</strong>: ${s.segments.map((g, i) => html`${i > 0 ? '; ' : ''}${g.phase} ${number(g.rate)}/s (${number(g.count)} requests)`)}</p>`)}</details>
+<details><summary>Scenario file <code>${plan.scenario.file}</code></summary><p class="muted">sha256 ${plan.scenario.sha256}</p>${codeBlock(plan.scenario.text)}</details>`
+    : html`<p class="muted">There is no plan, so versions, host and load are not known.</p>`
+}`,
+  );
+}
+
+/** One argument for a POSIX shell. */
+const argument = (text: string) =>
+  /^[\w./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+export function again({ plan, verdict: v }: ReportBundle): Markup {
+  const run = [
+    'faultline',
+    'run',
+    plan?.scenario.file ?? v.run.scenario,
+    '--target',
+    v.run.target,
+    '--time-scale',
+    String(v.run.timeScale),
+    '--seed',
+    String(v.run.seed),
+    ...v.run.defects.flatMap((d) => ['--defect', d]),
+  ];
+  const dir = argument(`reports/runs/${v.run.id}`);
+  return section(
+    'again',
+    'Run it again',
+    '',
+    html`
+<p>The same run, from the start (exit code ${number(EXIT_CODE[v.verdict])} means ${v.verdict}):</p>${codeBlock(run.map(argument).join(' '))}
+<p>The verdict from the same evidence, with no platform there; the same bundle gives the same bytes. Then this page:</p>${codeBlock(`faultline judge ${dir}\nfaultline report ${dir}`)}
+<p>Any query of this page, with the DuckDB command line, in the bundle’s directory. Queries that name a table <code>requests</code>, <code>ledger</code> or <code>series</code> need these views first:</p>
+${codeBlock("CREATE VIEW requests AS FROM 'requests.parquet';\nCREATE VIEW ledger AS FROM 'ledger.parquet';\nCREATE VIEW series AS FROM 'series.parquet';")}`,
+  );
+}
+/** Re-exported for sections that link numbers. */
+export type { Anchors };
+export { linked };

@@ -1,0 +1,339 @@
+/** The tables of the report: objectives, faults and alerts, core metrics, recovery, ledger, checks with their evidence. */
+import type { AlertResult, CoreMetrics, FaultResult, ObjectiveResult } from '../../evidence/verdict.ts';
+import type { ReportBundle } from '../bundle.ts';
+import { duration, number, OPERATOR, plural, quantity, SIGN } from '../format.ts';
+import {
+  type Anchors,
+  badge,
+  codeBlock,
+  evidenceBlock,
+  html,
+  linked,
+  type Markup,
+  section,
+  showWindow,
+  table,
+} from './markup.ts';
+
+/** Spent share of an error budget as a bar; full at 100 %, marked when over. */
+function budgetBar(o: ObjectiveResult): Markup {
+  if (!o.budget) return html`<span class="muted">–</span>`;
+  const share = o.budget.spentShare;
+  const width = Math.max(0, Math.min(1, share ?? (o.budget.spent > 0 ? 1 : 0))) * 100;
+  const over = share === null ? o.budget.spent > 0 : share > 1;
+  const label = `${number(o.budget.spent)} of ${number(o.budget.allowed)}${share === null ? '' : ` (${number(Math.round(share * 100))} %)`}`;
+  return html`<span class="budget"><svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="budget spent: ${label}"><rect class="room" width="100" height="8"/><rect class="${over ? 'over' : 'spent'}" width="${width.toFixed(1)}" height="8"/></svg> <span>${label}${over ? ' over' : ''}</span></span>`;
+}
+
+export function objectives({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
+  if (v.objectives.length === 0)
+    return section('objectives', 'Objectives', '', html`<p class="muted">No objective was judged.</p>`);
+  const informational = new Set(v.checks.filter((c) => c.informational).map((c) => c.id));
+  const rows = v.objectives.map((o, i) => [
+    html`${o.title}${v.objectives[i - 1]?.name === o.name ? '' : html`<span class="sub">${o.source}</span>`}`,
+    o.phase,
+    html`${badge(o.verdict, true)}${informational.has(o.checkId) ? html`<span class="sub">for information</span>` : ''}`,
+    linked(anchors, o.checkId, quantity(o.measured, o.unit)),
+    `${OPERATOR[o.op] ?? o.op} ${quantity(o.target, o.unit)}`,
+    number(o.samples),
+    budgetBar(o),
+  ]);
+  return section(
+    'objectives',
+    'Objectives',
+    'Each is judged in each of its phases by itself. A number leads to its evidence.',
+    table(
+      'Objectives by phase',
+      [
+        { title: 'Objective' },
+        { title: 'Phase' },
+        { title: 'Verdict' },
+        { title: 'Measured', numeric: true },
+        { title: 'Bound', numeric: true },
+        { title: 'Samples', numeric: true },
+        { title: 'Error budget spent' },
+      ],
+      rows,
+    ),
+  );
+}
+
+const overlaps = (a: AlertResult, f: FaultResult) =>
+  f.injectedMs !== null &&
+  a.firing.some(
+    (s) =>
+      s.fromMs <= (f.effectGoneMs ?? f.revertedMs ?? Infinity) &&
+      (s.toMs ?? Infinity) >= Number(f.injectedMs),
+  );
+
+/** One cell of the matrix: what was promised of this alert for this fault, and what it did while the fault was on. */
+function cell(a: AlertResult, f: FaultResult): Markup {
+  const fired = overlaps(a, f);
+  const expected =
+    a.expect === 'must-not-fire'
+      ? 'must not fire'
+      : a.fault === f.name || a.fault === null
+        ? a.expect.replace('-', ' ')
+        : 'no promise';
+  return html`<span class="cell ${fired ? 'fired' : 'silent'}"><span aria-hidden="true">${fired ? '●' : '○'}</span> ${fired ? 'fired' : 'silent'}</span><span class="sub">${expected}</span>`;
+}
+
+export function faultsAndAlerts({ verdict: v, plan }: ReportBundle, anchors: Anchors): Markup {
+  const noted = (f: FaultResult) => plan?.faults.find((p) => p.name === f.name);
+  const faults =
+    v.faults.length === 0
+      ? html`<p class="muted">No fault was planned.</p>`
+      : table(
+          'Faults',
+          [
+            { title: 'Fault' },
+            { title: 'Verdict' },
+            { title: 'Injected', numeric: true },
+            { title: 'Effect seen', numeric: true },
+            { title: 'Reverted', numeric: true },
+            { title: 'Effect gone', numeric: true },
+            { title: 'Leak audit' },
+            { title: 'Undo' },
+          ],
+          v.faults.map((f) => [
+            html`${f.name}<span class="sub">${f.kind}</span>`,
+            badge(f.verdict, true),
+            linked(anchors, f.checkId, duration(f.injectedMs)),
+            linked(
+              anchors,
+              f.checkId,
+              f.effectSeenMs === null
+                ? 'not seen'
+                : f.injectedMs === null
+                  ? duration(f.effectSeenMs)
+                  : `+${duration(f.effectSeenMs - f.injectedMs)}`,
+            ),
+            duration(f.revertedMs),
+            f.effectGoneMs === null
+              ? 'not gone'
+              : f.revertedMs === null
+                ? duration(f.effectGoneMs)
+                : `+${duration(f.effectGoneMs - f.revertedMs)}`,
+            f.auditClean === null ? 'not done' : f.auditClean ? '✓ clean' : '✗ leaks',
+            html`${noted(f)?.undo ?? '–'}${f.detail ? html`<span class="sub">${f.detail}</span>` : ''}`,
+          ]),
+        );
+  const moved = (a: AlertResult) =>
+    a.expect === 'must-fire'
+      ? 0
+      : a.firing.length > 0
+        ? 1
+        : a.verdict === 'pass'
+          ? a.pending.length > 0
+            ? 3
+            : 4
+          : 2;
+  const sorted = [...v.alerts].sort((a, b) => moved(a) - moved(b));
+  const matrix =
+    sorted.length === 0
+      ? html`<p class="muted">No alert was judged.</p>`
+      : table(
+          'Alerts by fault',
+          [
+            { title: 'Alert' },
+            { title: 'Verdict' },
+            ...v.faults.map((f) => ({ title: html`While <em>${f.name}</em>` })),
+            { title: 'Detected', numeric: true },
+            { title: 'Delivered', numeric: true },
+            { title: 'Cleared', numeric: true },
+            { title: 'Firing' },
+          ],
+          sorted.map((a) => [
+            html`${a.alert}<span class="sub">${a.expect.replaceAll('-', ' ')}</span>`,
+            badge(a.verdict, true),
+            ...v.faults.map((f) => cell(a, f)),
+            linked(anchors, a.checkId, a.detectionMs === null ? '–' : duration(a.detectionMs)),
+            linked(anchors, a.checkId, a.deliveryMs === null ? '–' : duration(a.deliveryMs)),
+            linked(anchors, a.checkId, a.clearMs === null ? '–' : duration(a.clearMs)),
+            a.firing.length === 0
+              ? html`<span class="muted">${a.pending.length > 0 ? 'pending only' : 'never'}</span>`
+              : a.firing.map(
+                  (s, i) =>
+                    html`${i > 0 ? ', ' : ''}${showWindow(s.fromMs, s.toMs ?? v.run.durationMs, `${duration(s.fromMs)} to ${s.toMs === null ? 'the end' : duration(s.toMs)}`)}`,
+                ),
+          ]),
+        );
+  return section(
+    'alerts',
+    'Faults and alerts',
+    'Instants count from the start of the run. Detected and delivered count from the effect seen; cleared from the effect gone.',
+    html`${faults}<h3>Alerts</h3>${matrix}`,
+  );
+}
+
+/** The query that gives the client's side of one row again. */
+const coreQuery = (c: CoreMetrics, seconds: number | null) => {
+  const text = (value: string) => `'${value.replaceAll("'", "''")}'`;
+  const per =
+    seconds === null
+      ? ''
+      : `,\n  count(sent_us) / ${seconds} AS qps, count(*) FILTER (outcome = 'ok') / ${seconds} AS tps`;
+  return `SELECT count(*) AS requests, count(*) FILTER (sent_us IS NULL) AS unsent,
+  count(*) FILTER (outcome IN ('failed', 'timeout')) AS failed${per},
+  avg(done_us - intended_us) / 1e6 AS mean_s,
+  quantile_disc(done_us - intended_us, [0.5, 0.95, 0.99, 1.0]) AS p50_p95_p99_max_us
+FROM 'requests.parquet' WHERE stream = ${text(c.stream)} AND phase = ${text(c.phase)}`;
+};
+
+export function core({ verdict: v }: ReportBundle): Markup {
+  if (v.core.length === 0)
+    return section('core', 'Core metrics', '', html`<p class="muted">No core metrics were computed.</p>`);
+  const blocks = [...Map.groupBy(v.core, (c) => c.stream)].map(([stream, rows]) => {
+    const promNames = [...new Set(rows.flatMap((r) => Object.keys(r.prometheus)))];
+    const other = promNames.filter((n) => !['qps', 'tps', 'concurrency', 'p50', 'p95', 'p99'].includes(n));
+    /** Client's number, and under it the platform's own. */
+    const both = (mine: string, theirs: number | null | undefined, unit: string) =>
+      html`${mine}<span class="sub">${theirs === undefined || theirs === null ? '–' : quantity(theirs, unit)}</span>`;
+    const body = rows.map((c) => {
+      const q = c.responseTime;
+      return [
+        html`${c.phase}<span class="sub">Prometheus</span>`,
+        number(c.requests),
+        number(c.failed),
+        both(number(c.qps), c.prometheus.qps, ''),
+        both(number(c.tps), c.prometheus.tps, ''),
+        both(number(c.concurrency), c.prometheus.concurrency, ''),
+        both(quantity(q.p50, 's'), c.prometheus.p50, 's'),
+        both(quantity(q.p95, 's'), c.prometheus.p95, 's'),
+        both(quantity(q.p99, 's'), c.prometheus.p99, 's'),
+        quantity(q.max, 's'),
+        html`${c.littlesLaw.residual === null ? '–' : `${number(Number((c.littlesLaw.residual * 100).toPrecision(3)))} %`}<span class="sub">${number(c.littlesLaw.predicted)} / ${number(c.littlesLaw.measured)}</span>`,
+        ...other.map((n) => number(c.prometheus[n])),
+      ];
+    });
+    const numeric = (title: string) => ({ title, numeric: true });
+    const columns = [
+      { title: 'Phase' },
+      numeric('Requests'),
+      numeric('Failed'),
+      numeric('QPS'),
+      numeric('TPS'),
+      numeric('Concurrency'),
+      numeric('p50'),
+      numeric('p95'),
+      numeric('p99'),
+      numeric('max'),
+      numeric('Little’s law residual'),
+      ...other.map(numeric),
+    ];
+    const seconds = (c: CoreMetrics) => {
+      const p = v.phases.find((x) => x.name === c.phase);
+      return p ? (p.endMs - p.startMs) / 1000 : null;
+    };
+    return html`<h3>${stream}</h3>${table(`Core metrics of ${stream}`, columns, body)}
+<details><summary>Queries for ${stream}</summary>${rows.map((c) => html`<p>${c.phase}</p>${codeBlock(coreQuery(c, seconds(c)))}`)}</details>`;
+  });
+  return section(
+    'core',
+    'Core metrics',
+    'First line: what the clients saw, response time counted from the intended start. Second line: the platform’s own number from Prometheus. Little’s law: QPS × mean time against the measured concurrency (predicted / measured).',
+    blocks,
+  );
+}
+
+export function recovery({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
+  if (v.recovery.length === 0) return html``;
+  const rows = v.recovery.map((r) => [
+    html`${r.name}<span class="sub">after ${r.fault}</span>`,
+    badge(r.verdict, true),
+    linked(
+      anchors,
+      r.checkId,
+      r.fromRevertMs === null
+        ? r.censoredAtMs === null
+          ? '–'
+          : `longer than ${duration(r.censoredAtMs)}`
+        : duration(r.fromRevertMs),
+    ),
+    linked(anchors, r.checkId, duration(r.fromInjectMs)),
+    duration(r.rtoMs),
+  ]);
+  return section(
+    'recovery',
+    'Recovery',
+    'To the start of the first of the good windows in a row. “Longer than” means that it had not recovered when the evidence ended.',
+    table(
+      'Recovery',
+      [
+        { title: 'What' },
+        { title: 'Verdict' },
+        { title: 'From the revert', numeric: true },
+        { title: 'From the injection', numeric: true },
+        { title: 'Objective', numeric: true },
+      ],
+      rows,
+    ),
+  );
+}
+
+const LEDGER = [
+  'attempted',
+  'accepted',
+  'processed',
+  'lost',
+  'duplicated',
+  'unexpected',
+  'recovered',
+] as const;
+
+export function ledger({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
+  if (v.ledger.length === 0) return html``;
+  const checks = v.checks.filter((c) => c.group === 'ledger');
+  const bad = (key: string, value: number) => value > 0 && ['lost', 'duplicated', 'unexpected'].includes(key);
+  const show = (key: string, value: number) => {
+    const check = checks.find((c) => c.id.includes(key));
+    const text = bad(key, value) ? html`<strong class="bad">${number(value)}</strong>` : number(value);
+    return check ? linked(anchors, check.id, text) : text;
+  };
+  const rows = v.ledger.map((l) => [l.phase, ...LEDGER.map((key) => show(key, l[key]))]);
+  const isWhole = v.ledger.some((l) => l.phase === 'run');
+  if (!isWhole)
+    rows.push([
+      html`<strong>all</strong>`,
+      ...LEDGER.map((key) =>
+        show(
+          key,
+          v.ledger.reduce((sum, l) => sum + l[key], 0),
+        ),
+      ),
+    ]);
+  const query = `SELECT phase, count(*) FILTER (sent_us IS NOT NULL) AS attempted, count(*) FILTER (accepted) AS accepted,
+  count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (accepted AND processed = 0) AS lost,
+  count(*) FILTER (processed > 1) AS duplicated, count(*) FILTER (stream IS NULL) AS unexpected,
+  count(*) FILTER (stream IS NOT NULL AND NOT accepted AND processed > 0) AS recovered
+FROM 'ledger.parquet' GROUP BY phase`;
+  return section(
+    'ledger',
+    'Ledger of events',
+    'Every event that was sent, by the phase in which it was sent. Accepted: the platform said 2xx, so it owes the processing. Recovered: processed though not accepted.',
+    html`${table('Ledger by phase', [{ title: 'Phase' }, ...LEDGER.map((title) => ({ title, numeric: true }))], rows)}<details><summary>Query</summary>${codeBlock(query)}</details>`,
+  );
+}
+
+export function checks({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
+  if (v.checks.length === 0)
+    return section('checks', 'Checks and their evidence', '', html`<p class="muted">Nothing was judged.</p>`);
+  const order = { error: 0, fail: 1, unknown: 2, pass: 3 };
+  const groups = [...Map.groupBy(v.checks, (c) => c.group)].map(([group, list]) => {
+    const sorted = [...list].sort((a, b) => order[a.verdict] - order[b.verdict]);
+    const failed = list.filter((c) => c.verdict !== 'pass' && !c.informational).length;
+    return html`<h3>${group} <span class="muted">${plural(list.length, 'check')}${failed > 0 ? `, ${failed} not passed` : ''}</span></h3>${sorted.map(
+      (
+        c,
+      ) => html`<details class="check v-${c.verdict}" id="${anchors.get(c.id)}"><summary><span class="sign" aria-hidden="true">${SIGN[c.verdict]}</span><span class="sr">${c.verdict}: </span><span class="what"><strong>${c.title}</strong>${c.informational ? html` <span class="muted">(for information)</span>` : ''}<span class="message">${c.message}</span></span></summary>
+<p class="muted"><code>${c.id}</code></p>${c.evidence.length > 0 ? c.evidence.map(evidenceBlock) : html`<p class="muted">No evidence is attached to this check.</p>`}</details>
+`,
+    )}`;
+  });
+  return section(
+    'checks',
+    'Checks and their evidence',
+    'Everything that was judged, what it was judged from, and the query that gives the number again.',
+    groups,
+  );
+}
