@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { copySql, Database, quote } from '../evidence/duckdb.ts';
@@ -45,7 +45,13 @@ async function judgeAndMeasure(dir: string): Promise<void> {
   const verdict = await judge(dir);
   const bytes = serializeVerdict(verdict).length;
   console.log(
-    JSON.stringify({ verdict: verdict.verdict, reasons: verdict.reasons, bytes, peak: peakBytes() }),
+    JSON.stringify({
+      verdict: verdict.verdict,
+      reasons: verdict.reasons,
+      bytes,
+      peak: peakBytes(),
+      cpu: process.cpuUsage(),
+    }),
   );
 }
 
@@ -71,7 +77,7 @@ async function bench(requests: number, runs: number): Promise<boolean> {
     const peak = Math.max(...found.map((f) => f.megabytes));
     const bounds = boundsFor(requests);
     console.log(
-      `${requests} requests, verdict ${median.verdict}; median of ${runs} runs (fastest ${found[0]?.seconds.toFixed(2)} s, slowest ${found.at(-1)?.seconds.toFixed(2)} s)`,
+      `${requests} requests, verdict ${median.verdict}; median of ${runs} runs (fastest ${found[0]?.seconds.toFixed(2)} s, slowest ${found.at(-1)?.seconds.toFixed(2)} s; ${median.cpuSeconds.toFixed(2)} s of processor time; load average ${loadavg()[0]?.toFixed(1)})`,
     );
     const held = [
       report('judge, whole process', median.seconds, bounds.seconds, 's'),
@@ -95,6 +101,8 @@ function report(what: string, value: number, bound: number, unit: string): boole
 
 interface Measured {
   seconds: number;
+  /** User and system time; unlike the wall's it says the same on a busy machine. */
+  cpuSeconds: number;
   megabytes: number;
   verdict: string;
   reasons: string[];
@@ -105,8 +113,19 @@ function runJudge(bundle: string): Measured {
   const child = spawnSync(process.execPath, [import.meta.filename, '--judge', bundle], { encoding: 'utf8' });
   const seconds = (performance.now() - start) / 1000;
   if (child.status !== 0) throw new Error(`the judge ended with ${child.status}: ${child.stderr}`);
-  const result = JSON.parse(child.stdout) as { peak: number; verdict: string; reasons: string[] };
-  return { seconds, megabytes: result.peak / 1e6, verdict: result.verdict, reasons: result.reasons };
+  const result = JSON.parse(child.stdout) as {
+    peak: number;
+    cpu: { user: number; system: number };
+    verdict: string;
+    reasons: string[];
+  };
+  return {
+    seconds,
+    cpuSeconds: (result.cpu.user + result.cpu.system) / 1e6,
+    megabytes: result.peak / 1e6,
+    verdict: result.verdict,
+    reasons: result.reasons,
+  };
 }
 
 /** The passing run of evidence/testing.ts at another rate; rows are generated in SQL, the small files are those of the test. */

@@ -40,7 +40,7 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
       file: [...new Set(views.map((v) => (v === 'scaling' ? FILES.series : FILES[v])))].join(', '),
       query: standalone(clientSql, ...views),
     },
-    { file: FILES.series, query: counterSql, samples: samples.length },
+    { file: FILES.series, query: standalone(counterSql, 'series'), samples: samples.length },
   ];
   if (client === null || !Number.isFinite(client))
     return { verdict: 'unknown', message: "the clients' evidence gives no number", evidence };

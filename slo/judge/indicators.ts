@@ -173,7 +173,7 @@ async function series(
       counted: `samples of ${query}`,
       unit,
       budget: null,
-      evidence: { file: FILES.series, query: sql },
+      evidence: { file: FILES.series, query: standalone(sql, 'series') },
     });
   }
   return readings;

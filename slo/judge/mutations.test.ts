@@ -41,6 +41,21 @@ describe('the passing run', () => {
     expect(bytes[2]).toBe(bytes[0]);
   });
 
+  it('names evidence whose queries run by themselves in the bundle', async () => {
+    await inDirectory(async (dir) => {
+      await writeBundle(dir, passingRun());
+      const evidence = (await judge(dir)).checks
+        .flatMap((c) => c.evidence)
+        .filter((e) => e.file.endsWith('.parquet'));
+      expect(evidence.length).toBeGreaterThan(15);
+      using db = await Database.open();
+      for (const { query } of evidence) {
+        const here = query.replaceAll(/'(\w+\.parquet)'/g, (_, file: string) => `'${join(dir, file)}'`);
+        expect(await db.rows(here)).not.toHaveLength(0);
+      }
+    });
+  });
+
   it('is written canonically, and a written verdict does not change the next one', async () => {
     await inDirectory(async (dir) => {
       await writeBundle(dir, passingRun());
