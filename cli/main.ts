@@ -21,6 +21,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Not even a bug may end as exit code 1, which means that the platform failed. The reaper undoes what a run has begun.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error) => process.exit(reportError(error, { debug: args.includes('--debug') })));
+}
+
 try {
   await yargs(args)
     .scriptName('faultline')

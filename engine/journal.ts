@@ -9,6 +9,9 @@ export class Journal {
   private readonly opened = performance.now();
   private readonly listeners: JournalListener[] = [];
   private seq = 0;
+  /** Set when an entry could not be written: the evidence is incomplete from there on. */
+  failure: Error | undefined;
+  onFailure: ((error: Error) => void) | undefined;
 
   constructor(file: string) {
     this.fd = openSync(file, 'a');
@@ -22,7 +25,13 @@ export class Journal {
       wall: new Date(Date.now() - (performance.now() - at)).toISOString(),
       ...fact,
     });
-    writeSync(this.fd, `${JSON.stringify(entry)}\n`);
+    try {
+      writeSync(this.fd, `${JSON.stringify(entry)}\n`);
+    } catch (error) {
+      // The disk is full, most likely. Throwing here would end timers and faults in the middle of their life.
+      this.failure ??= error as Error;
+      this.onFailure?.(this.failure);
+    }
     for (const listener of this.listeners) listener(entry);
     return entry;
   }

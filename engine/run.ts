@@ -64,6 +64,12 @@ export class Run {
     writeFileSync(join(directories.bundle, FILES.plan), `${JSON.stringify(plan, null, 1)}\n`);
     this.journal = new Journal(join(directories.bundle, FILES.journal));
     this.journal.listen(request.onEntry);
+    this.journal.onFailure = (error) =>
+      this.stopSignal.stop({
+        outcome: 'aborted',
+        reason: `the journal can not be written: ${error.message}`,
+        blame: 'harness',
+      });
     this.undo = new UndoLog(directories.work);
   }
 
@@ -77,7 +83,7 @@ export class Run {
     await undoAll(this.request.directories.work);
   }
 
-  /** Resolves when the bundle is complete and nothing of the run is left; the judge takes over. Never throws for what a run can meet. */
+  /** Resolves when the bundle is complete and nothing of the run is left; the judge takes over. @throws HarnessError when not even the journal could be written. */
   async execute(): Promise<void> {
     const { directories, plan } = this.request;
     // Undone in the reverse order: processes first, then the directory that they use.
@@ -112,6 +118,11 @@ export class Run {
     this.journal.close();
     this.undo.close();
     await reaper?.release();
+    if (this.journal.failure) {
+      throw new HarnessError(
+        `the journal can not be written: ${this.journal.failure.message}; everything was undone, but this bundle is incomplete: free some space and run again`,
+      );
+    }
   }
 
   private async withTarget(): Promise<void> {

@@ -396,6 +396,11 @@ function planRecovery(
     const stream = streams.find((s) => s.name === recovery.stream);
     const fault = faults.find((f) => f.name === recovery.fault);
     if (!stream) complain(['recovery', i, 'stream'], `the scenario has no load "${recovery.stream}"`);
+    if (recovery.measure === 'processed' && stream && !stream.ledger)
+      complain(
+        ['recovery', i, 'measure'],
+        `requests of "${recovery.stream}" are answered, nothing is processed later: expected answered`,
+      );
     if (!fault && spec.faults.every((f) => f.name !== recovery.fault))
       complain(['recovery', i, 'fault'], `the scenario has no fault "${recovery.fault}"`);
     const windowMs = recovery.window / timeScale;
@@ -407,8 +412,11 @@ function planRecovery(
     return {
       name: recovery.name,
       fault: recovery.fault,
-      total: { table: stream?.ledger ? 'ledger' : 'requests', where: `stream = '${recovery.stream}'` },
-      good: stream?.ledger ? 'processed > 0' : 'ok',
+      total: {
+        table: recovery.measure === 'processed' ? 'ledger' : 'requests',
+        where: `stream = '${recovery.stream}'`,
+      },
+      good: recovery.measure === 'processed' ? 'processed > 0' : 'ok',
       target: recovery.target,
       windowMs,
       windows: recovery.windows,

@@ -102,6 +102,8 @@ const Recovery = z.strictObject({
   name: Name,
   fault: Name,
   stream: Name,
+  /** `answered`: requests get the answer that they asked for. `processed`: what was accepted is processed in time (streams with a ledger). */
+  measure: z.enum(['answered', 'processed']),
   /** Share of good rows that makes a window good. */
   target: z.number().min(0).max(1).default(0.99),
   window: Duration,

@@ -1,12 +1,13 @@
 /** Runs the CLI as a user does, and looks at what a run leaves on the machine. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
-import { RUN_MARK } from '../chaos/undo/marked.ts';
 import type { VerdictDocument } from '../evidence/verdict.ts';
+
+export { remains } from './remains.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const SHORT = join(ROOT, 'test/scenarios/short.yaml');
@@ -26,7 +27,11 @@ export interface Running {
 }
 
 export function faultline(args: string[], env: Record<string, string> = {}): Running {
-  const child = spawn(join(ROOT, 'bin/faultline'), args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(join(ROOT, 'bin/faultline'), args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let stdout = '';
   let stderr = '';
   const waiting = new Set<() => void>();
@@ -37,7 +42,9 @@ export function faultline(args: string[], env: Record<string, string> = {}): Run
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
   });
-  const ended = new Promise<Ended>((resolve) => child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr })));
+  const ended = new Promise<Ended>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr })),
+  );
   return {
     process: child,
     ended,
@@ -50,7 +57,9 @@ export function faultline(args: string[], env: Record<string, string> = {}): Run
         };
         waiting.add(look);
         look();
-        void ended.then(({ code }) => reject(new Error(`ended with ${code} without saying ${pattern}:\n${stdout}\n${stderr}`)));
+        void ended.then(({ code }) =>
+          reject(new Error(`ended with ${code} without saying ${pattern}:\n${stdout}\n${stderr}`)),
+        );
       }),
   };
 }
@@ -69,32 +78,13 @@ afterEach(() => {
 
 export function onlyBundle(directory: string): string {
   const found = readdirSync(directory, { withFileTypes: true }).filter((e) => e.isDirectory());
-  if (found.length !== 1) throw new Error(`expected one bundle in ${directory}, found ${found.map((e) => e.name).join(', ') || 'none'}`);
+  if (found.length !== 1)
+    throw new Error(
+      `expected one bundle in ${directory}, found ${found.map((e) => e.name).join(', ') || 'none'}`,
+    );
   return join(directory, found[0]?.name as string);
 }
 
 export function verdictOf(bundle: string): VerdictDocument {
   return JSON.parse(readFileSync(join(bundle, 'verdict.json'), 'utf8')) as VerdictDocument;
-}
-
-/** Everything of any run that is still on this machine: processes, packet filter tables, work directories. */
-export function remains(): string[] {
-  const left: string[] = [];
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const run = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find((pair) => pair.startsWith(`${RUN_MARK}=`));
-      if (run !== undefined) left.push(`process ${pid} of ${run}: ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 80)}`);
-    } catch {
-      // Gone meanwhile.
-    }
-  }
-  const tables = execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('faultline'));
-  left.push(...tables);
-  const work = join(tmpdir(), `faultline-${process.getuid?.() ?? 0}`);
-  try {
-    left.push(...readdirSync(work).map((name) => `directory ${join(work, name)}`));
-  } catch {
-    // Never made.
-  }
-  return left;
 }

@@ -25,11 +25,27 @@ function scenario(text: string | Buffer): string {
 
 describe('bad input is refused with exit 64, and nothing is started', () => {
   it.each([
-    ['an unknown field', short.replace('  claim:', '  clame: x\n  claim:'), /broken\.yaml:7: spec\.clame: unknown field/],
-    ['a wrong unit', short.replace('baseline: 4m', 'baseline: 4 minutes'), /broken\.yaml:8: spec\.phases\.baseline: expected a duration with a unit/],
-    ['an impossible timeline', short.replace('at: inject, until: recover', 'at: recover, until: inject'), /not after its injection/],
+    [
+      'an unknown field',
+      short.replace('  claim:', '  clame: x\n  claim:'),
+      /broken\.yaml:7: spec\.clame: unknown field/,
+    ],
+    [
+      'a wrong unit',
+      short.replace('baseline: 4m', 'baseline: 4 minutes'),
+      /broken\.yaml:8: spec\.phases\.baseline: expected a duration with a unit/,
+    ],
+    [
+      'an impossible timeline',
+      short.replace('at: inject, until: recover', 'at: recover, until: inject'),
+      /not after its injection/,
+    ],
     ['a duplicate name', short.replace('name: invocations,', 'name: builds,'), /"builds" is used twice/],
-    ['a fault that the target can not do', short.replace('component: rabbitmq', 'component: moon'), /can not cut off "moon"/],
+    [
+      'a fault that the target can not do',
+      short.replace('component: rabbitmq', 'component: moon'),
+      /can not cut off "moon"/,
+    ],
     ['a binary file', Buffer.from([0, 1, 2, 3]), /is a binary file/],
     ['a huge file', `# ${'x'.repeat(2_000_000)}`, /is too large/],
   ])('%s', async (_what, text, message) => {
@@ -54,14 +70,24 @@ describe('bad input is refused with exit 64, and nothing is started', () => {
     const directory = join(bundles(), 'profile');
     mkdirSync(directory);
     const shipped = readFileSync('targets/profiles/reference.yaml', 'utf8');
-    writeFileSync(join(directory, 'rules.yaml'), 'groups:\n  - name: g\n    rules:\n      - alert: Broken\n        expr: sum(rate(x[5m]\n        labels: { severity: critical }\n');
-    const absolute = shipped.replaceAll('../../slo/', `${process.cwd()}/slo/`).replace(/rules:\n/, 'rules:\n    - rules.yaml\n');
+    writeFileSync(
+      join(directory, 'rules.yaml'),
+      'groups:\n  - name: g\n    rules:\n      - alert: Broken\n        expr: sum(rate(x[5m]\n        labels: { severity: critical }\n',
+    );
+    const absolute = shipped
+      .replaceAll('../../slo/', `${process.cwd()}/slo/`)
+      .replace(/rules:\n/, 'rules:\n    - rules.yaml\n');
     writeFileSync(join(directory, 'mine.yaml'), absolute);
-    expect(await refused([SHORT, '--profile', join(directory, 'mine.yaml')])).toMatch(/rules\.yaml:5: .*expr/);
+    expect(await refused([SHORT, '--profile', join(directory, 'mine.yaml')])).toMatch(
+      /rules\.yaml:5: .*expr/,
+    );
   });
 
   it('judge of what is no bundle', async () => {
     const { code, stderr } = await faultline(['judge', bundles()]).ended;
-    expect([code, stderr]).toEqual([64, expect.stringMatching(/is no bundle: expected a directory with plan\.json/)]);
+    expect([code, stderr]).toEqual([
+      64,
+      expect.stringMatching(/is no bundle: expected a directory with plan\.json/),
+    ]);
   });
 });

@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { markedProcesses } from '../chaos/undo/marked.ts';
+import { bundles, faultline, onlyBundle, remains, SHORT, verdictOf } from './faultline.ts';
+
+/** SIGKILLs the processes of the only run whose command line matches. */
+function killComponent(bundleRoot: string, pattern: RegExp): void {
+  const [runId] = readdirSync(bundleRoot);
+  const victims = markedProcesses(String(runId)).filter((p) => pattern.test(p.command));
+  expect(victims.length).toBeGreaterThan(0);
+  for (const { pid } of victims) process.kill(pid, 'SIGKILL');
+}
+
+async function runAndKill(pattern: RegExp, when: RegExp) {
+  const out = bundles();
+  const run = faultline(['run', SHORT, '--out', out]);
+  await run.says(when);
+  killComponent(out, pattern);
+  const ended = await run.ended;
+  expect(remains()).toEqual([]);
+  return { ...ended, verdict: verdictOf(onlyBundle(out)) };
+}
+
+describe('bad days end as unknown or error, with the reason, and leave nothing behind', () => {
+  it('Prometheus is killed', async () => {
+    const { code, verdict } = await runAndKill(/prometheus --config/, /phase inject/);
+    expect([code, verdict.verdict]).toEqual([2, 'unknown']);
+    expect(verdict.run.outcomeReason).toMatch(/prometheus ended \(SIGKILL\)/);
+  });
+
+  it('Alertmanager is killed', async () => {
+    const { code, verdict } = await runAndKill(/alertmanager/, /phase baseline/);
+    expect([code, verdict.verdict]).toEqual([2, 'unknown']);
+    expect(verdict.run.outcomeReason).toMatch(/alertmanager ended/);
+  });
+
+  it('k6 is killed', async () => {
+    const { code, verdict } = await runAndKill(/k6 run/, /phase baseline/);
+    expect([code, verdict.verdict]).toEqual([2, 'unknown']);
+    expect(verdict.run.outcomeReason).toMatch(/load generator ended/);
+  });
+
+  it('the registry’s throttle proxy, a part of the harness, is killed: error', async () => {
+    const { code, verdict } = await runAndKill(/throttle\/proxy-process/, /phase baseline/);
+    expect([code, verdict.verdict]).toEqual([3, 'error']);
+  });
+
+  describe('the disk is full', () => {
+    let mounted: string | undefined;
+    afterEach(() => {
+      if (mounted) execFileSync('umount', [mounted]);
+      mounted = undefined;
+    });
+    it('error, and nothing left behind', async () => {
+      const disk = join(bundles(), 'disk');
+      mkdirSync(disk);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300k', 'tmpfs', disk]);
+      mounted = disk;
+      const { code, stdout, stderr } = await faultline(['run', SHORT, '--out', disk]).ended;
+      expect(code).toBe(3);
+      expect(`${stdout}${stderr}`).toMatch(/ENOSPC|no space left/i);
+      expect(remains()).toEqual([]);
+    });
+  });
+
+  it('a torn journal is judged, and is no pass', async () => {
+    const out = bundles();
+    const run = faultline(['run', SHORT, '--out', out]);
+    await run.says(/phase inject/);
+    run.process.kill('SIGKILL');
+    await run.ended;
+    await expect.poll(remains, { timeout: 5000 }).toEqual([]);
+    const bundle = onlyBundle(out);
+    const judged = await faultline(['judge', bundle]).ended;
+    expect(judged.code).toBe(3);
+    expect(readFileSync(join(bundle, 'logs/reaper.log'), 'utf8')).toContain('"failures":[]');
+    expect(await faultline(['report', bundle]).ended).toMatchObject({ code: 0 });
+  });
+});

@@ -1,0 +1,35 @@
+/** What runs leave on this machine: looked at by tests and by bench/kill.ts. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RUN_MARK } from '../chaos/undo/marked.ts';
+
+/** Everything of any run that is still on this machine: processes, packet filter tables, work directories. */
+export function remains(): string[] {
+  const left: string[] = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const run = readFileSync(`/proc/${pid}/environ`, 'utf8')
+        .split('\0')
+        .find((pair) => pair.startsWith(`${RUN_MARK}=`));
+      if (run !== undefined)
+        left.push(
+          `process ${pid} of ${run}: ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 80)}`,
+        );
+    } catch {
+      // Gone meanwhile.
+    }
+  }
+  const tables = execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes('faultline'));
+  left.push(...tables);
+  const work = join(tmpdir(), `faultline-${process.getuid?.() ?? 0}`);
+  try {
+    left.push(...readdirSync(work).map((name) => `directory ${join(work, name)}`));
+  } catch {
+    // Never made.
+  }
+  return left;
+}

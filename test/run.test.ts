@@ -1,0 +1,75 @@
+import { copyFileSync, cpSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { shippedScenarios } from '../engine/catalog.ts';
+import { FILES } from '../evidence/tables.ts';
+import { bundles, faultline, onlyBundle, remains, SHORT, verdictOf } from './faultline.ts';
+
+describe('a whole run', () => {
+  it('passes, writes every file of the bundle, leaves nothing behind, and is judged again to the same bytes', async () => {
+    const out = bundles();
+    const { code, stdout } = await faultline(['run', SHORT, '--out', out, '--seed', '11']).ended;
+    expect(stdout).toMatch(/short\s+✓ pass/);
+    expect(code).toBe(0);
+    expect(remains()).toEqual([]);
+    const bundle = onlyBundle(out);
+    for (const file of Object.values(FILES))
+      expect(() => readFileSync(join(bundle, file)), file).not.toThrow(/ENOENT/);
+
+    const first = readFileSync(join(bundle, FILES.verdict));
+    expect(verdictOf(bundle).run).toMatchObject({ seed: 11, target: 'local', timeScale: 60 });
+    // Elsewhere, without the verdict and the report, as on another machine.
+    const copy = join(bundles(), 'copy');
+    cpSync(bundle, copy, { recursive: true });
+    rmSync(join(copy, FILES.verdict));
+    expect((await faultline(['judge', copy]).ended).code).toBe(0);
+    expect(readFileSync(join(copy, FILES.verdict)).equals(first)).toBe(true);
+
+    // The same bundle without its load's records is no pass.
+    rmSync(join(copy, FILES.requests));
+    expect((await faultline(['judge', copy]).ended).code).toBe(2);
+    copyFileSync(join(bundle, FILES.requests), join(copy, FILES.requests));
+    expect((await faultline(['judge', copy]).ended).code).toBe(0);
+  });
+
+  it('two at once do not meet', async () => {
+    const outs = [bundles(), bundles()];
+    const ended = await Promise.all(outs.map((out) => faultline(['run', SHORT, '--out', out]).ended));
+    // Two share two cores: what counts is that neither breaks, or ends, the other.
+    for (const [i, { code }] of ended.entries()) {
+      expect(verdictOf(onlyBundle(outs[i] as string)).run.outcome).toBe('completed');
+      expect(code).not.toBe(3);
+    }
+    expect(remains()).toEqual([]);
+  });
+});
+
+describe('plan', () => {
+  it.each([...shippedScenarios().keys()])(
+    '%s: says what happens when, what undoes it, and starts nothing',
+    async (name) => {
+      const { code, stdout } = await faultline(['plan', name]).ended;
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/timeline[\s\S]*phase baseline[\s\S]*drain/);
+      expect(remains()).toEqual([]);
+    },
+  );
+});
+
+describe('up and down', () => {
+  it('keeps the target up, refuses a second one, and takes it down without a trace', async () => {
+    const up = await faultline(['up']).ended;
+    expect(up.code).toBe(0);
+    const gateway = /gateway\s+(\S+)/.exec(up.stdout)?.[1];
+    expect((await fetch(`${gateway}/readyz`)).status).toBe(200);
+    expect(await faultline(['up']).ended).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/is up already/),
+    });
+    expect((await faultline(['clean']).ended).stdout).toMatch(/Nothing was left behind/);
+    expect((await fetch(`${gateway}/readyz`)).status).toBe(200);
+    expect((await faultline(['down']).ended).code).toBe(0);
+    expect(remains()).toEqual([]);
+    expect((await faultline(['down']).ended).stdout).toMatch(/No target is up/);
+  });
+});
