@@ -90,6 +90,12 @@ async function readLines<T>(
   return entries;
 }
 
+/** The journal's clock starts when it is opened; the run, and everything else in the bundle, at `run.started`. */
+function fromOrigin(journal: JournalEntry[]): JournalEntry[] {
+  const origin = journal.find((entry) => entry.type === 'run.started')?.t ?? 0;
+  return journal.map((entry) => ({ ...entry, t: entry.t - origin }));
+}
+
 /** What is shown when nobody judged the bundle: `unknown`, because its evidence of a verdict is missing. */
 function unjudged(
   id: string,
@@ -136,7 +142,7 @@ export async function readOutcome(bundleDir: string): Promise<Outcome> {
   const missing: Missing[] = [];
   const found = await readDocument(dir, FILES.verdict, VerdictDocument, missing);
   const plan = await readDocument(dir, FILES.plan, Plan, missing);
-  const journal = await readLines(dir, FILES.journal, JournalEntry, missing);
+  const journal = fromOrigin(await readLines(dir, FILES.journal, JournalEntry, missing));
   const alerts = await readLines(dir, FILES.alerts, AlertChange, missing);
   const id = found?.run.id ?? plan?.run.id ?? basename(dir);
   const verdict = found ?? unjudged(id, plan, journal, missing);

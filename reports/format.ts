@@ -10,15 +10,20 @@ export const escapeHtml = (text: unknown): string =>
     .replaceAll('"', '&quot;')
     .replaceAll("'", '&#39;');
 
-/** Text for XML 1.0, also in attributes: what XML cannot hold (controls, lone surrogates) is written as `\\u001b`. */
+/** Text for XML 1.0, also in attributes: what XML cannot hold (controls, lone surrogates) is written as `\u001b`. */
 export const escapeXml = (text: unknown): string =>
   escapeHtml(text)
-    .replace(/\r/g, '&#13;')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is escaped
+    .replaceAll('\r', '&#13;')
     .replace(
-      /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]|\p{Surrogate}/gu,
+      /[[\p{Cc}\p{Surrogate}\ufffe\uffff]--[\t\n\r]]/gv,
       (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
+
+/** One line without control characters or those that turn the direction of text: for terminals and Markdown. */
+export const oneLine = (text: unknown): string =>
+  String(text)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+    .trim();
 
 /** JSON that may stand in a `<script type="application/json">`: no `<`, and nothing that ends a line for old parsers. */
 export const jsonForScript = (value: unknown): string =>

@@ -1,7 +1,7 @@
 /** Markdown for a GitHub step summary: the verdict, why, and the tables that fit; everything else is in report.html. */
 import { nextSteps } from './advice.ts';
 import type { Outcome } from './bundle.ts';
-import { duration, number, OPERATOR, plural, quantity, SIGN } from './format.ts';
+import { duration, number, OPERATOR, oneLine, plural, quantity, SIGN } from './format.ts';
 
 /** GitHub takes 1 MiB a step; a summary longer than this is no summary. Bytes, about. */
 const MAX_LENGTH = 256 * 1024;
@@ -9,9 +9,7 @@ const MAX_ROWS = 60;
 
 /** Text of a bundle as it is: no markup, no link, no mention, one line. `code` in our own advice passes by other ways. */
 export const escapeMarkdown = (text: unknown): string =>
-  String(text)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
+  oneLine(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replace(/[\\`*_[\]{}|~#>!]/g, (c) => `\\${c}`)

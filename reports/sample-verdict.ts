@@ -1,5 +1,4 @@
 /** The verdict of the sample bundle, computed from its tables where a table has the number. Not the judge: see slo/. */
-import { join } from 'node:path';
 import type { Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
 import type { Check, Verdict } from '../evidence/verdict.ts';

@@ -1,13 +1,8 @@
 /** Verdicts of several runs as a text table for a terminal. */
 import type { Verdict, VerdictDocument } from '../evidence/verdict.ts';
-import { duration, SIGN } from './format.ts';
+import { duration, oneLine, SIGN } from './format.ts';
 
 const COLOUR: Record<Verdict, string> = { pass: '32', fail: '31', unknown: '33', error: '35' };
-
-/** Names come from outside: no escape sequence may reach the terminal, and a row is one line. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-const plainText = (text: string) =>
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
 
 const cut = (text: string, width: number) => {
   const letters = [...text];
@@ -30,9 +25,9 @@ export function renderVerdictTable(
   const width = options.width ?? process.stdout.columns ?? 120;
   const rows = verdicts.map((v) => ({
     verdict: v.verdict,
-    scenario: cut(plainText(v.run.scenario), 40),
+    scenario: cut(oneLine(v.run.scenario), 40),
     took: duration(v.run.durationMs),
-    reason: plainText(keyReason(v)),
+    reason: oneLine(keyReason(v)),
   }));
   const widest = (title: string, texts: string[]) =>
     texts.reduce((most, text) => Math.max(most, [...text].length), title.length);

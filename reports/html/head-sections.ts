@@ -48,7 +48,7 @@ export function tiles({ verdict: v }: ReportBundle): Markup {
     items.push({
       label: 'Checks passed',
       value: `${passed} / ${counted.length}`,
-      note: `${plural(v.checks.length - counted.length, 'more')} for information`,
+      note: `${plural(v.checks.length - counted.length, 'more', 'more')} for information`,
       href: '#checks',
     });
   const requests = v.core.reduce((sum, c) => sum + c.requests, 0);
@@ -94,7 +94,9 @@ export function tiles({ verdict: v }: ReportBundle): Markup {
       note: `objective ${duration(slowest.rtoMs)}`,
       href: '#recovery',
     });
-  const sum = (key: 'lost' | 'accepted') => v.ledger.reduce((total, l) => total + l[key], 0);
+  const whole = v.ledger.some((l) => l.phase === 'run');
+  const sum = (key: 'lost' | 'accepted') =>
+    v.ledger.reduce((total, l) => total + (whole && l.phase !== 'run' ? 0 : l[key]), 0);
   if (v.ledger.length > 0)
     items.push({
       label: 'Events lost',

@@ -51,10 +51,12 @@ ${data}${script ? `<script>${script}</script>\n` : ''}</body>
 }
 
 function timelineSection({ timeline }: ReportBundle): Markup {
-  const phases = timeline.phases.map(
-    (p) =>
-      html`<button type="button" class="zoom-to" data-from="${String(p.startMs)}" data-to="${String(p.endMs)}">${p.name}</button>`,
-  );
+  const phases = timeline.phases
+    .filter((p) => p.startMs < timeline.endMs)
+    .map(
+      (p) =>
+        html`<button type="button" class="zoom-to" data-from="${String(p.startMs)}" data-to="${String(p.endMs)}">${p.name}</button>`,
+    );
   const queries = timeline.tracks.map(
     (t) => html`<p><strong>${t.title}</strong> <span class="muted">${t.file}</span></p>${codeBlock(t.query)}`,
   );
@@ -67,7 +69,8 @@ function timelineSection({ timeline }: ReportBundle): Markup {
 <p id="chart-status" class="sr" role="status" aria-live="polite"></p>
 <p id="chart-help" class="muted help">Drag to zoom, Shift and drag to move, double-click for the whole run; Ctrl and wheel zooms at the pointer. Keys: + and − zoom, ← and → move the cursor, Shift with them moves the window, 0 shows the whole run. Each point is one bucket of ${duration(timeline.bucketMs)}.</p>
 <noscript><p class="missing">The timeline needs JavaScript; the tables below have all results.</p></noscript>
-${timeline.silent.length > 0 ? html`<p class="muted">Silent all the time: ${timeline.silent.join(', ')}.</p>` : ''}
+${timeline.silent.length > 0 ? html`<details><summary>${plural(timeline.silent.length, 'alert')} stayed silent: never pending, never delivered</summary><p class="muted">${timeline.silent.join(', ')}</p></details>` : ''}
+${timeline.zero.length > 0 ? html`<p class="muted help">Zero all the time, so not drawn: ${timeline.zero.join('; ')}.</p>` : ''}
 <details><summary>Queries behind the curves</summary>${queries.length > 0 ? queries : html`<p class="muted">There are no curves: their evidence is missing.</p>`}</details>`,
   );
 }
@@ -143,7 +146,7 @@ ${journalSection(bundle)}
     faults,
     alerts,
     marks,
-    tracks: tracks.map(({ id, title, unit, lines }) => ({ id, title, unit, lines })),
+    tracks: tracks.map(({ id, title, unit, lines, more }) => ({ id, title, unit, lines, more })),
   };
   return document(`${SIGN[v.verdict]} ${v.verdict}: ${v.run.scenario}`, new Markup(body.text), {
     script: asset('client.js'),
