@@ -1,0 +1,58 @@
+/**
+ * The measured recovery time against the true one, taken from the platform's own log: the receiver's "broker connected"
+ * and the builder's "consuming" after the partition is reverted. Bound: error <= 0.5 s at the median.
+ * Usage: node bench/recovery.ts [runs]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Bundle } from '../evidence/bundle.ts';
+import type { VerdictDocument } from '../evidence/verdict.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const BOUND_S = 0.5;
+/** Recovery of the scenario -> component and message of its log that mark the true instant. */
+const TRUTH: Record<string, [component: string, message: string]> = {
+  'events-taken-again': ['receiver', 'broker connected'],
+  'builds-back': ['builder', 'consuming'],
+};
+const runs = Number(process.argv[2] ?? 5);
+const out = mkdtempSync(join(tmpdir(), 'faultline-recovery-'));
+const errors: number[] = [];
+for (let i = 1; i <= runs; i++) {
+  const directory = join(out, String(i));
+  spawnSync(
+    join(ROOT, 'bin/faultline'),
+    ['run', 'builds-rabbitmq-partition', '--out', directory, '--seed', String(i)],
+    { stdio: 'ignore' },
+  );
+  const bundle = join(directory, readdirSync(directory)[0] as string);
+  const verdict = JSON.parse(readFileSync(join(bundle, 'verdict.json'), 'utf8')) as VerdictDocument;
+  const { entries } = await Bundle.open(bundle).journal();
+  const reverted = entries.find((entry) => entry.type === 'fault.reverted');
+  if (!reverted) throw new Error(`${bundle}: the fault was not reverted`);
+  const revertedMs = Date.parse(reverted.wall);
+  for (const { name, fromRevertMs } of verdict.recovery) {
+    const [component, message] = TRUTH[name] as [string, string];
+    const seen = readFileSync(join(bundle, 'logs', `${component}.log`), 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as { ts: string; msg: string })
+      .find((line) => line.msg === message && Date.parse(line.ts) >= revertedMs);
+    if (!seen || fromRevertMs === null)
+      throw new Error(`${bundle}: ${name} has no ${seen ? 'measured' : 'true'} recovery`);
+    const trueMs = Date.parse(seen.ts) - revertedMs;
+    errors.push(Math.abs(fromRevertMs - trueMs) / 1000);
+    console.log(
+      `run ${i} ${name}: measured ${(fromRevertMs / 1000).toFixed(3)} s, true ${(trueMs / 1000).toFixed(3)} s, error ${errors.at(-1)?.toFixed(3)} s`,
+    );
+  }
+}
+errors.sort((a, b) => a - b);
+const median = errors[Math.floor(errors.length / 2)] ?? Number.POSITIVE_INFINITY;
+console.log(
+  `${errors.length} measurements: median error ${median.toFixed(3)} s, worst ${errors.at(-1)?.toFixed(3)} s, bound ${BOUND_S} s: ${median <= BOUND_S ? 'held' : 'NOT HELD'}`,
+);
+process.exitCode = median <= BOUND_S ? 0 : 1;
