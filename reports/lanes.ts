@@ -93,7 +93,10 @@ export function alertLanes(
 export function marksOf(verdict: VerdictDocument, journal: JournalEntry[]): Mark[] {
   const marks: Mark[] = [];
   const add = (t: number, text: string) => marks.push({ kind: 'event', t, text });
+  const ended = journal.find((e) => e.type === 'drain.ended')?.t ?? Infinity;
   for (const e of journal) {
+    // What exits as expected after the drain is the target being taken down.
+    if (e.type === 'component.exited' && e.expected && e.t > ended) continue;
     if (e.type === 'component.exited') add(e.t, `${e.component} exited (${e.signal ?? `code ${e.code}`})`);
     else if (e.type === 'component.ready') add(e.t, `${e.component} ${e.ready ? 'ready' : 'not ready'}`);
     else if (e.type === 'abort') add(e.t, `abort: ${e.condition}`);

@@ -92,7 +92,13 @@ async function endOf({ verdict, journal, alerts, phases }: TimelineSource, table
     SELECT max(greatest(sent_us, done_us)) AS t FROM requests
     UNION ALL SELECT max(greatest(answered_us, first_processed_us)) FROM ledger)`);
   const completed = verdict.run.outcome === 'completed';
-  const acts: JournalEntry['type'][] = ['drain.ended', 'fault.reverted', 'fault.effect-gone', 'phase.ended', 'abort'];
+  const acts: JournalEntry['type'][] = [
+    'drain.ended',
+    'fault.reverted',
+    'fault.effect-gone',
+    'phase.ended',
+    'abort',
+  ];
   const instants = [
     Number(row?.t ?? 0),
     ...alerts.map((change) => change.t),

@@ -4,8 +4,8 @@
   /** @typedef {{kind: string, fromMs: number, toMs: number}} Bar */
   /** @typedef {{kind: string, t: number, text: string}} Mark */
   /** @typedef {{name: string, note: string, bars: Bar[], marks: Mark[]}} Lane */
-  /** @typedef {{name: string, style: string, gapMs: number, points: [number, number][]}} Line */
-  /** @typedef {{id: string, title: string, unit: string, lines: Line[]}} Track */
+  /** @typedef {{name: string, style: string, gapMs: number, step?: true, points: [number, number][]}} Line */
+  /** @typedef {{id: string, title: string, unit: string, lines: Line[], more: boolean}} Track */
   /** @typedef {{name: string, startMs: number, endMs: number}} Phase */
   /** @type {{endMs: number, bucketMs: number, phases: Phase[], faults: Lane[], alerts: Lane[], marks: Mark[], tracks: Track[]}} */
   const data = JSON.parse(document.getElementById('data')?.textContent ?? '{}');
@@ -95,10 +95,15 @@
 
   /**
    * A row: a head with its name, and a plot.
-   * @typedef {{svg: Element, height: number, draw: (g: Element) => void, read: (t: number | null) => string, cursor?: Element}} Row
+   * @typedef {{svg: Element, hidden: () => boolean, height: number, draw: (g: Element) => void, read: (t: number | null) => string, cursor?: Element}} Row
    */
   /** @type {Row[]} */
   const rows = [];
+  /** Where rows are put. @type {Element} */
+  let into = chart;
+
+  /** The plot of the axis, which is the first row and always there. */
+  const axis = () => /** @type {Row} */ (rows[0]).svg;
 
   /**
    * @param {string} className
@@ -106,10 +111,11 @@
    * @param {(head: HTMLElement) => {draw: (g: Element) => void, read: (t: number | null) => string}} build
    */
   function addRow(className, height, build) {
-    const box = node('div', `track ${className}`, chart);
+    const box = node('div', `track ${className}`, into);
+    const group = box.closest('details');
     const head = node('div', 'track-head', box);
     const plot = svg('svg', { class: 'plot', height, 'aria-hidden': 'true' }, box);
-    rows.push({ svg: plot, height, ...build(head) });
+    rows.push({ svg: plot, hidden: () => group !== null && !group.open, height, ...build(head) });
   }
 
   /** Phases shaded, and the time in which a fault was on. @param {Element} g @param {number} height */
@@ -280,8 +286,9 @@
     for (let i = first; i <= last; i++) {
       const [t, v] = /** @type {[number, number]} */ (line.points[i]);
       const alone = t - prior > line.gapMs;
-      d += `${alone ? 'M' : 'L'}${fixed(x(t))} ${fixed(y(v))}`;
+      d += `${alone ? 'M' : line.step ? `H${fixed(x(t))}L` : 'L'}${fixed(x(t))} ${fixed(y(v))}`;
       const next = line.points[i + 1];
+      if (line.step && !next) d += `H${fixed(x(END))}`;
       if (alone && (!next || next[0] - t > line.gapMs)) d += 'h1.5';
       prior = t;
     }
@@ -290,8 +297,10 @@
 
   /** @param {Track} track */
   function buildTrack(track) {
-    const height = 112;
-    addRow('lines', height, (head) => {
+    // A line that never leaves zero is worth a look, and no more room than that.
+    const flat = track.lines.every((line) => line.points.every((point) => point[1] === 0));
+    const height = flat ? 44 : 112;
+    addRow(`lines${flat ? ' flat' : ''}`, height, (head) => {
       node('b', '', head, track.title);
       if (track.unit) node('span', 'muted', head, ` ${track.unit}`);
       const legend = node('ul', 'legend', head);
@@ -313,8 +322,8 @@
                 if (v > top) top = v;
                 if (v < bottom) bottom = v;
               }
-          const step = nice((top - bottom || 1) / 3);
-          const ceiling = Math.max(Math.ceil(top / step) * step, bottom < 0 ? 0 : step);
+          const step = flat ? 1 : nice((top - bottom || 1) / 3);
+          const ceiling = flat ? 1 : Math.max(Math.ceil(top / step) * step, bottom < 0 ? 0 : step);
           const floor = Math.floor(bottom / step) * step;
           const y = (/** @type {number} */ v) =>
             height - 6 - ((v - floor) / (ceiling - floor)) * (height - 22);
@@ -346,10 +355,23 @@
     });
   }
 
+  /** Series that few readers need, on the same axis, closed at first. */
+  function buildMore() {
+    const more = data.tracks.filter((track) => track.more);
+    if (more.length === 0) return;
+    const group = /** @type {HTMLDetailsElement} */ (node('details', 'more', chart));
+    node('summary', '', group, `More series (${more.length})`);
+    into = group;
+    for (const track of more) buildTrack(track);
+    into = chart;
+    group.addEventListener('toggle', draw);
+  }
+
   function drawCursor() {
     for (const [i, row] of rows.entries()) {
       row.cursor?.remove();
       row.cursor = undefined;
+      if (row.hidden()) continue;
       row.read(cursor);
       if (cursor === null || cursor < from || cursor > to) continue;
       const at = x(cursor);
@@ -365,11 +387,11 @@
   }
 
   function draw() {
-    const probe = /** @type {Element} */ (rows[0]?.svg);
-    width = Math.max(printWidth ?? probe.getBoundingClientRect().width, 50);
+    width = Math.max(printWidth ?? axis().getBoundingClientRect().width, 50);
     for (const row of rows) {
       row.svg.replaceChildren();
       row.cursor = undefined;
+      if (row.hidden()) continue;
       row.svg.setAttribute('viewBox', `0 0 ${fixed(width)} ${row.height}`);
       row.draw(svg('g', {}, row.svg));
     }
@@ -406,12 +428,13 @@
       cursor === null
         ? `From ${clock(from, 1000)} to ${clock(to, 1000)}`
         : rows
+            .filter((r) => !r.hidden())
             .map((r) => r.read(cursor))
             .filter(Boolean)
             .join('. ');
   };
   const timeAt = (/** @type {PointerEvent | WheelEvent} */ e) => {
-    const box = /** @type {Element} */ (rows[0]?.svg).getBoundingClientRect();
+    const box = axis().getBoundingClientRect();
     return clamp(from + ((e.clientX - box.left) / box.width) * (to - from), from, to);
   };
 
@@ -564,17 +587,14 @@
   for (const lane of data.faults) buildLane(lane, 'fault');
   for (const lane of data.alerts) buildLane(lane, 'alert');
   buildMarks();
-  for (const track of data.tracks) buildTrack(track);
+  for (const track of data.tracks) if (!track.more) buildTrack(track);
+  buildMore();
   draw();
   listen();
   openTarget();
   addEventListener('hashchange', openTarget);
   new ResizeObserver(() => {
-    if (
-      printWidth === null &&
-      Math.abs(/** @type {Element} */ (rows[0]?.svg).getBoundingClientRect().width - width) > 0.5
-    )
-      draw();
+    if (printWidth === null && Math.abs(axis().getBoundingClientRect().width - width) > 0.5) draw();
   }).observe(chart);
   addEventListener('beforeprint', () => {
     printWidth = 560;
