@@ -63,7 +63,7 @@ export class Context {
 
   /** @throws EvidenceError when the file is missing or damaged, or the journal says that some of it could not be had */
   async alerts(): Promise<AlertChange[]> {
-    await this.refuseMissing((what) => /alert|receiver|webhook|^prometheus/i.test(what));
+    await this.refuseMissing((what) => /^alerts|^receiver|^webhook|^prometheus/i.test(what));
     return (await this.alertLines()).entries;
   }
 
@@ -91,7 +91,9 @@ export class Context {
       if (hasLedger) await this.need('ledger');
       return createScaling(this, hasLedger);
     }
-    await this.refuseMissing((what) => what === FILES[view]);
+    // A part of the ledger or of the requests that is missing puts the whole table in doubt; series stand for themselves.
+    const part = view === 'series' ? null : `${FILES[view]}: `;
+    await this.refuseMissing((what) => what === FILES[view] || (part !== null && what.startsWith(part)));
     await this.bundle.attach(this.db, view, `${view}_file`);
     const select = { requests: REQUESTS_VIEW, ledger: LEDGER_VIEW, series: SERIES_VIEW }[view];
     await this.db.run(`CREATE OR REPLACE VIEW ${view} AS ${select} FROM ${view}_file`);
@@ -100,7 +102,11 @@ export class Context {
   /** Names a series query that an objective needs: gone with Prometheus, or by itself. */
   async needQuery(query: string): Promise<void> {
     await this.need('series');
-    await this.refuseMissing((what) => what === query || /^prometheus/i.test(what));
+    const name = `${FILES.series}: ${query}`;
+    await this.refuseMissing(
+      (what) =>
+        what === query || what === name || what.startsWith(`${name} in `) || /^prometheus/i.test(what),
+    );
   }
 
   private async refuseMissing(concerns: (what: string) => boolean): Promise<void> {

@@ -275,6 +275,54 @@ describe('a lost or changed line of the journal', () => {
       'alert/BuildFailureRateHigh/must-not-fire',
     ],
     [
+      'a notification was garbled',
+      (r) =>
+        r.journal.push({
+          t: 65_000,
+          type: 'evidence.missing',
+          what: 'alerts.ndjson: a notification',
+          reason: 'gone',
+        }),
+      'unknown',
+      'alert/RabbitMQQueueBacklog/may-fire',
+    ],
+    [
+      'a lifecycle event was garbled',
+      (r) =>
+        r.journal.push({
+          t: 65_000,
+          type: 'evidence.missing',
+          what: 'ledger.parquet: a lifecycle event',
+          reason: 'gone',
+        }),
+      'unknown',
+      'ledger/lost',
+    ],
+    [
+      'a counter could not be fetched',
+      (r) =>
+        r.journal.push({
+          t: 65_000,
+          type: 'evidence.missing',
+          what: 'series.parquet: cloudevents_received_total',
+          reason: 'gone',
+        }),
+      'unknown',
+      'telemetry/events-accepted',
+    ],
+    [
+      'a query failed in one phase',
+      (r) =>
+        r.journal.push({
+          t: 65_000,
+          type: 'evidence.missing',
+          what: 'series.parquet: queue_depth in recover',
+          reason: 'gone',
+        }),
+      'unknown',
+      'objective/queue-depth/run',
+    ],
+    [
       'Prometheus was gone',
       (r) =>
         r.journal.push({
