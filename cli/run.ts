@@ -6,11 +6,13 @@ import { EXIT_CODE, type VerdictDocument } from '../evidence/verdict.ts';
 import { renderVerdictTable, writeIndex, writeReports } from '../reports/index.ts';
 import { judge, writeVerdict } from '../slo/judge/index.ts';
 import { resolveTool } from '../tools/resolve.ts';
+import { reportError } from './exit.ts';
 import { LiveView } from './live.ts';
 import { type PlanOptions, planOptions, prepare } from './prepare.ts';
 
 interface RunOptions extends PlanOptions {
   out: string;
+  debug: boolean;
 }
 
 /** The worst verdict of several runs decides the exit code: a harness error hides more than a failed run says. */
@@ -33,6 +35,7 @@ async function run(options: RunOptions): Promise<void> {
   const k6Path = (await resolveTool('k6')).path;
   const verdicts: { verdict: VerdictDocument; bundle: string }[] = [];
   let interrupted = false;
+  let harnessFailed = false;
 
   for (const [i, scenario] of prepared.scenarios.entries()) {
     const plan = scenario.makePlan(new Date());
@@ -71,10 +74,19 @@ async function run(options: RunOptions): Promise<void> {
     }
     const verdict = await judge(directories.bundle);
     writeVerdict(directories.bundle, verdict);
-    const written = await writeReports(directories.bundle);
     verdicts.push({ verdict, bundle: directories.bundle });
     say(`  ${verdict.verdict.toUpperCase()}${verdict.reasons[0] ? `: ${verdict.reasons[0]}` : ''}`);
-    say(`  report: ${relative(process.cwd(), written.html ?? directories.bundle)}`);
+    try {
+      const written = await writeReports(directories.bundle);
+      say(`  report: ${relative(process.cwd(), written.html ?? directories.bundle)}`);
+    } catch (error) {
+      // The verdict stands without its pages, but nobody shall take this run for a clean one.
+      harnessFailed = true;
+      process.exitCode = reportError(error, { debug: options.debug });
+      say(
+        `  the report could not be written; the verdict is in ${relative(process.cwd(), directories.bundle)}`,
+      );
+    }
     if (interrupted) break;
   }
 
@@ -89,7 +101,9 @@ async function run(options: RunOptions): Promise<void> {
         ),
       )}`,
     );
-  const worst = WORST_FIRST.find((v) => verdicts.some(({ verdict }) => verdict.verdict === v)) ?? 'error';
+  const worst = harnessFailed
+    ? 'error'
+    : (WORST_FIRST.find((v) => verdicts.some(({ verdict }) => verdict.verdict === v)) ?? 'error');
   process.exitCode = interrupted ? 130 : EXIT_CODE[worst];
 }
 

@@ -133,3 +133,15 @@ export function evaluationRows(
     value: rule.health === 'ok' ? (groups.get(`${rule.file};${rule.group}`) ?? 0) : 0,
   }));
 }
+
+/** Rows or lines that were written to each file of the bundle. */
+export function manifestRows(written: Readonly<Record<string, number>>, endMs: number): SeriesRow[] {
+  return Object.entries(written).map(([file, value]) => ({
+    query: 'rows',
+    kind: 'observed',
+    phase: null,
+    labels: JSON.stringify({ file }),
+    t_us: Math.round(endMs * 1000),
+    value,
+  }));
+}
