@@ -1,7 +1,7 @@
 /** A component is killed (SIGKILL) and stays away until the revert: a pod that can not start again. */
 import { checkParams, type FaultKind, refuseComponent } from '../fault.ts';
-import { probeNotReady } from './ready-probe.ts';
 import { required } from './required.ts';
+import { probeSilence } from './silence-probe.ts';
 
 export const componentKilled: FaultKind = {
   kind: 'component-killed',
@@ -9,7 +9,7 @@ export const componentKilled: FaultKind = {
     checkParams(params, { component: { type: 'string', required: true } }) ??
     refuseComponent(params, abilities),
   undo: ({ component }) => `the supervisor starts ${component} again`,
-  probe: ({ component }) => `${component}'s readiness endpoint gives no answer`,
+  probe: ({ component }) => `${component} gives no answer at all`,
   arm(_name, params, drivers) {
     const components = required(drivers.components, 'components');
     const component = String(params.component);
@@ -21,7 +21,7 @@ export const componentKilled: FaultKind = {
         return `SIGKILL to ${component}, restart withheld`;
       },
       revert: () => components.release(component),
-      probe: () => probeNotReady(components.readyUrl(component)),
+      probe: () => probeSilence(components.readyUrl(component)),
       audit: async () => [],
     };
   },

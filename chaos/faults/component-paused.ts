@@ -1,7 +1,7 @@
 /** A component stands still (SIGSTOP): its connections stay open and nothing answers. */
 import { checkParams, type FaultKind, refuseComponent } from '../fault.ts';
-import { probeNotReady } from './ready-probe.ts';
 import { required } from './required.ts';
+import { probeSilence } from './silence-probe.ts';
 
 export const componentPaused: FaultKind = {
   kind: 'component-paused',
@@ -9,7 +9,7 @@ export const componentPaused: FaultKind = {
     checkParams(params, { component: { type: 'string', required: true } }) ??
     refuseComponent(params, abilities),
   undo: ({ component }) => `SIGCONT to ${component}`,
-  probe: ({ component }) => `${component}'s readiness endpoint gives no answer within 400 ms`,
+  probe: ({ component }) => `${component} gives no answer at all within 400 ms`,
   arm(_name, params, drivers) {
     const components = required(drivers.components, 'components');
     const component = String(params.component);
@@ -20,7 +20,7 @@ export const componentPaused: FaultKind = {
         return `SIGSTOP to ${component}`;
       },
       revert: () => components.resume(component),
-      probe: () => probeNotReady(components.readyUrl(component)),
+      probe: () => probeSilence(components.readyUrl(component)),
       audit: async () => [],
     };
   },
