@@ -1,5 +1,6 @@
 /** Text of numbers, durations and names for all reports; and escaping, because a bundle's names come from outside. */
-import type { Verdict } from '../evidence/verdict.ts';
+import type { Plan } from '../evidence/plan.ts';
+import type { ObjectiveResult, Verdict } from '../evidence/verdict.ts';
 
 /** Text for HTML content and for double-quoted attributes. */
 export const escapeHtml = (text: unknown): string =>
@@ -50,6 +51,7 @@ export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–';
   const sign = ms < 0 ? '-' : '';
   const size = Math.abs(ms);
+  if (size < 10) return `${sign}${Number(size.toPrecision(2))} ms`;
   if (size < 1000) return `${sign}${number(Math.round(size))} ms`;
   if (size < 60_000) return `${sign}${Number((size / 1000).toFixed(size < 10_000 ? 2 : 1))} s`;
   const seconds = Math.round(size / 1000);
@@ -69,6 +71,21 @@ export function quantity(value: number | null, unit: string): string {
   if (unit === 'ms') return duration(value);
   return unit ? `${number(value)} ${unit}` : number(value);
 }
+
+/** A measured value, or its bound, as exact as the verdict has it: nothing may look equal that is not. Ratios as percent. */
+export function exact(value: number | null, unit: string): string {
+  if (value === null) return '–';
+  const text = (x: number) => String(Number(x.toPrecision(6)));
+  if (unit === 'ratio') return `${text(value * 100)} %`;
+  return unit ? `${text(value)} ${unit}` : text(value);
+}
+
+/** Unit of an objective's numbers; `ratio` for good ÷ total. */
+export const unitOf = (objective: ObjectiveResult, plan: Plan | undefined): string =>
+  objective.budget !== null ||
+  plan?.objectives.find((o) => o.name === objective.name)?.indicator.type === 'ratio'
+    ? 'ratio'
+    : objective.unit;
 
 export const OPERATOR: Record<string, string> = { lt: '<', lte: '≤', gt: '>', gte: '≥' };
 

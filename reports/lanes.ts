@@ -48,8 +48,12 @@ export function alertLanes(
 ): { alerts: Lane[]; silent: string[] } {
   const lanes: Lane[] = [];
   const silent: string[] = [];
+  const seen = (span: { toMs: number | null }) => (span.toMs ?? endMs) > 0;
   for (const a of verdict.alerts) {
-    if (a.pending.length + a.firing.length + a.delivered.length === 0 && a.expect !== 'must-fire') {
+    // Before the run's origin the target was starting: what its alerts said then is no part of the run.
+    const spans = { pending: a.pending.filter(seen), firing: a.firing.filter(seen) };
+    const delivered = a.delivered.filter((d) => d.t >= 0);
+    if (spans.pending.length + spans.firing.length + delivered.length === 0 && a.expect !== 'must-fire') {
       silent.push(a.alert);
       continue;
     }
@@ -58,11 +62,17 @@ export function alertLanes(
       fromMs: span.fromMs,
       toMs: span.toMs ?? endMs,
     });
+    const same = lanes.find((lane) => lane.name === a.alert);
+    if (same) {
+      // One alert with several contracts is one bar: Prometheus has one state for all of them.
+      same.note += `, ${a.expect.replaceAll('-', ' ')}`;
+      continue;
+    }
     lanes.push({
       name: a.alert,
       note: a.expect.replaceAll('-', ' '),
-      bars: [...a.pending.map(bar('pending')), ...a.firing.map(bar('firing'))],
-      marks: a.delivered.map((d) => ({ kind: d.state, t: d.t, text: `${d.state} delivered` })),
+      bars: [...spans.pending.map(bar('pending')), ...spans.firing.map(bar('firing'))],
+      marks: delivered.map((d) => ({ kind: d.state, t: d.t, text: `${d.state} delivered` })),
     });
   }
   if (verdict.alerts.length > 0) return { alerts: lanes, silent };

@@ -1,7 +1,7 @@
 /** Markdown for a GitHub step summary: the verdict, why, and the tables that fit; everything else is in report.html. */
 import { nextSteps } from './advice.ts';
 import type { Outcome } from './bundle.ts';
-import { duration, number, OPERATOR, oneLine, plural, quantity, SIGN } from './format.ts';
+import { duration, exact, number, OPERATOR, oneLine, plural, SIGN, unitOf } from './format.ts';
 
 /** GitHub takes 1 MiB a step; a summary longer than this is no summary. Bytes, about. */
 const MAX_LENGTH = 256 * 1024;
@@ -62,8 +62,8 @@ export function renderMarkdown(outcome: Outcome): string {
         SIGN[o.verdict],
         e(o.title),
         e(o.phase),
-        quantity(o.measured, o.unit),
-        `${OPERATOR[o.op] ?? e(o.op)} ${quantity(o.target, o.unit)}`,
+        exact(o.measured, unitOf(o, outcome.plan)),
+        `${OPERATOR[o.op] ?? e(o.op)} ${exact(o.target, unitOf(o, outcome.plan))}`,
         o.budget ? `${number(o.budget.spent)} of ${number(o.budget.allowed)}` : '–',
       ]),
     ),

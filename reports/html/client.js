@@ -13,6 +13,8 @@
   const status = /** @type {HTMLElement} */ (document.getElementById('chart-status'));
   const SVG = 'http://www.w3.org/2000/svg';
   const END = Math.max(data.endMs, 1);
+  /** End of the last phase; what comes after is the drain. */
+  const LAST = data.phases.reduce((most, p) => Math.max(most, p.endMs), 0) || END;
   const LEAST = Math.min(END, Math.max(data.bucketMs * 8, 1000));
 
   let from = 0;
@@ -132,6 +134,11 @@
       if (p.startMs > from)
         svg('line', { class: 'edge', x1: fixed(left), x2: fixed(left), y1: 0, y2: height }, g);
     }
+    const left = clamp(x(LAST), 0, width);
+    if (LAST < END && left < width) {
+      svg('rect', { class: 'band after', x: fixed(left), y: 0, width: fixed(width - left), height }, g);
+      if (LAST > from) svg('line', { class: 'edge', x1: fixed(left), x2: fixed(left), y1: 0, y2: height }, g);
+    }
     for (const lane of data.faults)
       for (const bar of lane.bars) {
         if (bar.kind !== 'injected') continue;
@@ -149,13 +156,14 @@
     addRow('axis', 40, () => ({
       draw(g) {
         backdrop(g, 40);
-        for (const p of data.phases) {
+        const after = LAST < END ? [{ name: 'drain', startMs: LAST, endMs: END }] : [];
+        for (const p of [...data.phases, ...after]) {
           const left = clamp(x(p.startMs), 0, width);
           const right = clamp(x(p.endMs), 0, width);
           const room = Math.floor((right - left - 8) / 6.3);
           if (room < 4) continue;
           const name = p.name.length <= room ? p.name : `${p.name.slice(0, room - 1)}…`;
-          svg('text', { x: fixed(left + 5), y: 14, class: 'now' }, g, name);
+          svg('text', { x: fixed(left + 5), y: 14, class: p.startMs === LAST ? '' : 'now' }, g, name);
         }
         const step = timeStep();
         for (let t = Math.ceil(from / step) * step; t <= to; t += step) {
@@ -171,36 +179,48 @@
     }));
   }
 
+  /** Height of the rows with bars and events: two lines of text in the head. */
+  const LANE = 42;
+  const MIDDLE = LANE / 2;
+
+  /** Top and height of a bar. @type {Record<string, [number, number]>} */
+  const BAR = {
+    injected: [MIDDLE - 13, 4],
+    effect: [MIDDLE - 7, 18],
+    pending: [MIDDLE - 4, 8],
+    firing: [MIDDLE - 9, 18],
+  };
+
   /** @param {Lane} lane @param {string} sort */
   function buildLane(lane, sort) {
-    addRow(`lane ${sort}`, 28, (head) => {
+    addRow(`lane ${sort}`, LANE, (head) => {
       node('b', '', head, lane.name);
-      head.append(' ');
-      const note = node('span', 'muted', head, lane.note);
+      const note = node('span', 'note', head, lane.note);
       return {
         draw(g) {
-          backdrop(g, 28);
+          backdrop(g, LANE);
           for (const bar of lane.bars) {
             const left = clamp(x(bar.fromMs), -2, width + 2);
             const right = clamp(x(bar.toMs), -2, width + 2);
             if (right < 0 || left > width || bar.toMs < from || bar.fromMs > to) continue;
-            const thin = bar.kind === 'injected' || bar.kind === 'pending';
+            const [y, height] = BAR[bar.kind] ?? [MIDDLE - 9, 18];
             const rect = svg(
               'rect',
               {
                 class: `bar-${bar.kind}`,
                 x: fixed(left),
-                y: thin ? 10 : 6,
+                y,
                 width: fixed(Math.max(right - left, 2)),
-                height: thin ? 8 : 16,
-                rx: 2,
+                height,
+                rx: Math.min(3, height / 2),
               },
               g,
             );
             svg('title', {}, rect, `${bar.kind}: ${clock(bar.fromMs, 100)} to ${clock(bar.toMs, 100)}`);
-            const word = bar.kind === 'effect' ? 'effect' : bar.kind;
-            if (!thin && right - left > textWidth(word) + 30)
-              svg('text', { class: 'inbar', x: fixed(Math.max(left, 0) + 12), y: 18 }, g, word);
+            if (height > 12 && right - left > textWidth(bar.kind) + 30) {
+              const at = fixed(Math.max(left, 0) + 12);
+              svg('text', { class: `inbar-${bar.kind}`, x: at, y: y + height / 2 + 4 }, g, bar.kind);
+            }
           }
           for (const m of lane.marks) {
             if (m.t < from || m.t > to) continue;
@@ -208,12 +228,18 @@
             const ends = m.kind === 'gone' || m.kind === 'resolved';
             const shape =
               sort === 'fault'
-                ? svg('path', { class: `mark ${ends ? '' : 'fill'}`, d: `M${fixed(at)} 8l6 6l-6 6l-6-6z` }, g)
+                ? svg(
+                    'path',
+                    { class: `mark ${ends ? '' : 'fill'}`, d: `M${fixed(at)} ${MIDDLE - 4}l6 6l-6 6l-6-6z` },
+                    g,
+                  )
                 : svg(
                     'path',
                     {
                       class: `mark ${m.kind}`,
-                      d: ends ? `M${fixed(at - 5)} 19h10l-5-10z` : `M${fixed(at - 5)} 9h10l-5 10z`,
+                      d: ends
+                        ? `M${fixed(at - 5)} ${MIDDLE + 5}h10l-5-10z`
+                        : `M${fixed(at - 5)} ${MIDDLE - 5}h10l-5 10z`,
                     },
                     g,
                   );
@@ -234,23 +260,26 @@
 
   function buildMarks() {
     if (data.marks.length === 0) return;
-    addRow('lane', 28, (head) => {
+    addRow('lane', LANE, (head) => {
       node('b', '', head, 'Events');
-      head.append(' ');
-      const note = node('span', 'muted', head, 'from the journal');
+      const note = node('span', 'note', head, 'from the journal');
       return {
         draw(g) {
-          backdrop(g, 28);
+          backdrop(g, LANE);
           let free = 0;
           const shown = data.marks.filter((m) => m.t >= from && m.t <= to);
           for (const [i, m] of shown.entries()) {
             const at = x(m.t);
-            const tick = svg('circle', { class: 'mark', cx: fixed(at), cy: 14, r: 4 }, g);
+            const tick = svg(
+              'circle',
+              { class: 'mark', cx: fixed(clamp(at, 5, width - 5)), cy: MIDDLE, r: 4 },
+              g,
+            );
             svg('title', {}, tick, `${m.text}: ${clock(m.t, 100)}`);
             const next = shown[i + 1];
             const room = (next ? x(next.t) : width) - at - 14;
             if (at >= free && room >= textWidth(m.text)) {
-              svg('text', { x: fixed(at + 8), y: 18, class: 'halo' }, g, m.text);
+              svg('text', { x: fixed(at + 8), y: MIDDLE + 4, class: 'halo' }, g, m.text);
               free = at + textWidth(m.text);
             }
           }

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import type { JournalEntry } from '../../evidence/journal.ts';
 import type { ReportBundle } from '../bundle.ts';
 import { duration, escapeHtml, jsonForScript, plural, SIGN } from '../format.ts';
+import { faultsAndAlerts } from './alert-section.ts';
 import { again, hero, missingBanner, tiles, whatRan } from './head-sections.ts';
 import { Anchors, codeBlock, html, Markup, section, table } from './markup.ts';
-import { checks, core, faultsAndAlerts, ledger, objectives, recovery } from './result-sections.ts';
+import { checks, core, ledger, objectives, recovery } from './result-sections.ts';
 
 const asset = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8');
 const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -1,7 +1,7 @@
-/** The tables of the report: objectives, faults and alerts, core metrics, recovery, ledger, checks with their evidence. */
-import type { AlertResult, CoreMetrics, FaultResult, ObjectiveResult } from '../../evidence/verdict.ts';
+/** The tables of the report: objectives, core metrics, recovery, ledger, checks with their evidence. */
+import type { CoreMetrics, ObjectiveResult } from '../../evidence/verdict.ts';
 import type { ReportBundle } from '../bundle.ts';
-import { duration, number, OPERATOR, plural, quantity, SIGN } from '../format.ts';
+import { duration, exact, number, OPERATOR, plural, quantity, SIGN, unitOf } from '../format.ts';
 import {
   type Anchors,
   badge,
@@ -11,7 +11,6 @@ import {
   linked,
   type Markup,
   section,
-  showWindow,
   table,
 } from './markup.ts';
 
@@ -25,7 +24,7 @@ function budgetBar(o: ObjectiveResult): Markup {
   return html`<span class="budget"><svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="budget spent: ${label}"><rect class="room" width="100" height="8"/><rect class="${over ? 'over' : 'spent'}" width="${width.toFixed(1)}" height="8"/></svg> <span>${label}${over ? ' over' : ''}</span></span>`;
 }
 
-export function objectives({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
+export function objectives({ verdict: v, plan }: ReportBundle, anchors: Anchors): Markup {
   if (v.objectives.length === 0)
     return section('objectives', 'Objectives', '', html`<p class="muted">No objective was judged.</p>`);
   const informational = new Set(v.checks.filter((c) => c.informational).map((c) => c.id));
@@ -33,8 +32,8 @@ export function objectives({ verdict: v }: ReportBundle, anchors: Anchors): Mark
     html`${o.title}${v.objectives[i - 1]?.name === o.name ? '' : html`<span class="sub">${o.source}</span>`}`,
     o.phase,
     html`${badge(o.verdict, true)}${informational.has(o.checkId) ? html`<span class="sub">for information</span>` : ''}`,
-    linked(anchors, o.checkId, quantity(o.measured, o.unit)),
-    `${OPERATOR[o.op] ?? o.op} ${quantity(o.target, o.unit)}`,
+    linked(anchors, o.checkId, exact(o.measured, unitOf(o, plan))),
+    `${OPERATOR[o.op] ?? o.op} ${exact(o.target, unitOf(o, plan))}`,
     number(o.samples),
     budgetBar(o),
   ]);
@@ -55,114 +54,6 @@ export function objectives({ verdict: v }: ReportBundle, anchors: Anchors): Mark
       ],
       rows,
     ),
-  );
-}
-
-const overlaps = (a: AlertResult, f: FaultResult) =>
-  f.injectedMs !== null &&
-  a.firing.some(
-    (s) =>
-      s.fromMs <= (f.effectGoneMs ?? f.revertedMs ?? Infinity) &&
-      (s.toMs ?? Infinity) >= Number(f.injectedMs),
-  );
-
-/** One cell of the matrix: what was promised of this alert for this fault, and what it did while the fault was on. */
-function cell(a: AlertResult, f: FaultResult): Markup {
-  const fired = overlaps(a, f);
-  const expected =
-    a.expect === 'must-not-fire'
-      ? 'must not fire'
-      : a.fault === f.name || a.fault === null
-        ? a.expect.replace('-', ' ')
-        : 'no promise';
-  return html`<span class="cell ${fired ? 'fired' : 'silent'}"><span aria-hidden="true">${fired ? '●' : '○'}</span> ${fired ? 'fired' : 'silent'}</span><span class="sub">${expected}</span>`;
-}
-
-export function faultsAndAlerts({ verdict: v, plan }: ReportBundle, anchors: Anchors): Markup {
-  const noted = (f: FaultResult) => plan?.faults.find((p) => p.name === f.name);
-  const faults =
-    v.faults.length === 0
-      ? html`<p class="muted">No fault was planned.</p>`
-      : table(
-          'Faults',
-          [
-            { title: 'Fault' },
-            { title: 'Verdict' },
-            { title: 'Injected', numeric: true },
-            { title: 'Effect seen', numeric: true },
-            { title: 'Reverted', numeric: true },
-            { title: 'Effect gone', numeric: true },
-            { title: 'Leak audit' },
-            { title: 'Undo' },
-          ],
-          v.faults.map((f) => [
-            html`${f.name}<span class="sub">${f.kind}</span>`,
-            badge(f.verdict, true),
-            linked(anchors, f.checkId, duration(f.injectedMs)),
-            linked(
-              anchors,
-              f.checkId,
-              f.effectSeenMs === null
-                ? 'not seen'
-                : f.injectedMs === null
-                  ? duration(f.effectSeenMs)
-                  : `+${duration(f.effectSeenMs - f.injectedMs)}`,
-            ),
-            duration(f.revertedMs),
-            f.effectGoneMs === null
-              ? 'not gone'
-              : f.revertedMs === null
-                ? duration(f.effectGoneMs)
-                : `+${duration(f.effectGoneMs - f.revertedMs)}`,
-            f.auditClean === null ? 'not done' : f.auditClean ? '✓ clean' : '✗ leaks',
-            html`${noted(f)?.undo ?? '–'}${f.detail ? html`<span class="sub">${f.detail}</span>` : ''}`,
-          ]),
-        );
-  const moved = (a: AlertResult) =>
-    a.expect === 'must-fire'
-      ? 0
-      : a.firing.length > 0
-        ? 1
-        : a.verdict === 'pass'
-          ? a.pending.length > 0
-            ? 3
-            : 4
-          : 2;
-  const sorted = [...v.alerts].sort((a, b) => moved(a) - moved(b));
-  const matrix =
-    sorted.length === 0
-      ? html`<p class="muted">No alert was judged.</p>`
-      : table(
-          'Alerts by fault',
-          [
-            { title: 'Alert' },
-            { title: 'Verdict' },
-            ...v.faults.map((f) => ({ title: html`While <em>${f.name}</em>` })),
-            { title: 'Detected', numeric: true },
-            { title: 'Delivered', numeric: true },
-            { title: 'Cleared', numeric: true },
-            { title: 'Firing' },
-          ],
-          sorted.map((a) => [
-            html`${a.alert}<span class="sub">${a.expect.replaceAll('-', ' ')}</span>`,
-            badge(a.verdict, true),
-            ...v.faults.map((f) => cell(a, f)),
-            linked(anchors, a.checkId, a.detectionMs === null ? '–' : duration(a.detectionMs)),
-            linked(anchors, a.checkId, a.deliveryMs === null ? '–' : duration(a.deliveryMs)),
-            linked(anchors, a.checkId, a.clearMs === null ? '–' : duration(a.clearMs)),
-            a.firing.length === 0
-              ? html`<span class="muted">${a.pending.length > 0 ? 'pending only' : 'never'}</span>`
-              : a.firing.map(
-                  (s, i) =>
-                    html`${i > 0 ? ', ' : ''}${showWindow(s.fromMs, s.toMs ?? v.run.durationMs, `${duration(s.fromMs)} to ${s.toMs === null ? 'the end' : duration(s.toMs)}`)}`,
-                ),
-          ]),
-        );
-  return section(
-    'alerts',
-    'Faults and alerts',
-    'Instants count from the start of the run. Detected and delivered count from the effect seen; cleared from the effect gone.',
-    html`${faults}<h3>Alerts</h3>${matrix}`,
   );
 }
 
@@ -202,7 +93,7 @@ export function core({ verdict: v }: ReportBundle): Markup {
         both(quantity(q.p95, 's'), c.prometheus.p95, 's'),
         both(quantity(q.p99, 's'), c.prometheus.p99, 's'),
         quantity(q.max, 's'),
-        html`${c.littlesLaw.residual === null ? '–' : `${number(Number((c.littlesLaw.residual * 100).toPrecision(3)))} %`}<span class="sub">${number(c.littlesLaw.predicted)} / ${number(c.littlesLaw.measured)}</span>`,
+        html`${c.littlesLaw.residual === null ? '–' : `${number(Number((c.littlesLaw.residual * 100).toFixed(3)))} %`}<span class="sub">${number(c.littlesLaw.predicted)} / ${number(c.littlesLaw.measured)}</span>`,
         ...other.map((n) => number(c.prometheus[n])),
       ];
     });
