@@ -1,19 +1,8 @@
-import { readFileSync } from 'node:fs';
-import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { cleanCommand } from './clean.ts';
-import { doctorCommand } from './doctor.ts';
-import { reportError, UsageError } from './exit.ts';
-import { judgeCommand } from './judge.ts';
-import { planCommand } from './plan.ts';
-import { reportCommand } from './report.ts';
-import { runCommand } from './run.ts';
-import { downCommand, upCommand } from './up.ts';
+import { reportError } from './exit.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 const args = hideBin(process.argv);
+const debug = args.includes('--debug');
 
 // `faultline ... | head` closes our output early: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -23,36 +12,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 // Not even a bug may end as exit code 1, which means that the platform failed. The reaper undoes what a run has begun.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error) => process.exit(reportError(error, { debug: args.includes('--debug') })));
+  process.on(event, (error) => process.exit(reportError(error, { debug })));
 }
 
 try {
-  await yargs(args)
-    .scriptName('faultline')
-    .usage(
-      '$0 <command>\n\nBreaks a Knative Lambda platform on purpose, and says with evidence whether it held.',
-    )
-    .command(runCommand)
-    .command(planCommand)
-    .command(judgeCommand)
-    .command(reportCommand)
-    .command(upCommand)
-    .command(downCommand)
-    .command(doctorCommand)
-    .command(cleanCommand)
-    .option('debug', { type: 'boolean', default: false, describe: 'Show stacks of unexpected errors' })
-    .demandCommand(1, 'Which command?')
-    .recommendCommands()
-    .strict()
-    .version(version)
-    .alias('h', 'help')
-    .epilogue('Exit codes: 0 pass, 1 fail, 2 unknown, 3 error, 64 refused, 130 interrupted.')
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
-    .exitProcess(false)
-    .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new UsageError(message ?? 'wrong usage');
-    })
-    .parseAsync();
+  // Imported here, so that a broken installation is reported, and exits, like any other error.
+  const { runCommandLine } = await import('./commands.ts');
+  await runCommandLine(args);
 } catch (error) {
-  process.exitCode = reportError(error, { debug: args.includes('--debug') });
+  process.exitCode = reportError(error, { debug });
 }

@@ -31,6 +31,7 @@ try {
     webhookUrl: receiver.url,
     longestRecoveryMs: 0,
     undo,
+    signal: new AbortController().signal,
     onEvent: () => {},
   });
   const down = async () => {

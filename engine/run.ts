@@ -143,6 +143,7 @@ export class Run {
         webhookUrl: receiver.url,
         longestRecoveryMs: Math.max(0, ...plan.recovery.map((r) => r.rtoMs)),
         undo: this.undo,
+        signal: this.stopSignal.signal,
         onEvent: (event) => {
           if (event.type === 'lost')
             this.abort(

@@ -12,7 +12,12 @@ export class StopSignal {
   /** The first reason counts. */
   stop(reason: StopReason): void {
     this.reason ??= reason;
-    this.controller.abort();
+    this.controller.abort(new StoppedError(reason.reason));
+  }
+
+  /** Aborted, with a StoppedError, when stopped. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
   }
 
   get stopped(): boolean {

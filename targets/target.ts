@@ -33,6 +33,8 @@ export interface TargetRequest {
   /** Longest recovery that the scenario allows, ms, scaled: defect slow-recovery outlasts it. */
   longestRecoveryMs: number;
   undo: UndoLog;
+  /** Bringing the target up is given up when this is aborted. */
+  signal: AbortSignal;
   onEvent(event: ComponentEvent): void;
 }
 

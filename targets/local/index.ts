@@ -129,7 +129,7 @@ export const localTarget: Target = {
       }),
     ];
     for (const spec of specs) supervisor.start(spec);
-    await supervisor.ready(UP_WITHIN_MS);
+    await supervisor.ready(UP_WITHIN_MS, request.signal);
 
     const addresses = new Map<string, Address>([
       ['rabbitmq', { host: '127.0.0.1', port: amqp }],

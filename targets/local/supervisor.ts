@@ -98,10 +98,11 @@ export class Supervisor {
   }
 
   /** Waits until every component's readiness answers 200. @throws HarnessError naming those that do not, with their last log lines. */
-  async ready(withinMs: number): Promise<void> {
+  async ready(withinMs: number, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + withinMs;
     const waiting = new Set(this.components.values());
     while (waiting.size > 0) {
+      signal?.throwIfAborted();
       for (const supervised of waiting) {
         const { spec } = supervised;
         if (await answers200(spec.readyUrl)) waiting.delete(supervised);
