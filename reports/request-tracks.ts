@@ -1,9 +1,8 @@
 /** Tracks from what the clients saw: rate, errors and response time of each stream, and each event's way to its result. */
 import { FILES } from '../evidence/tables.ts';
-import type { Tables } from './tables.ts';
+import { sqlText, type Tables } from './tables.ts';
 import type { Line, Track } from './timeline.ts';
 
-export const sqlText = (value: string) => `'${value.replaceAll("'", "''")}'`;
 const round = (value: unknown) => Number(Number(value).toPrecision(4));
 
 /** SQL over a view (to run here) or over the file's quoted name (to show: runs as it is in the bundle's directory). */

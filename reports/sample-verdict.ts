@@ -5,7 +5,7 @@ import type { Check, Verdict } from '../evidence/verdict.ts';
 import { VerdictDocument } from '../evidence/verdict.ts';
 import type { SampleOptions } from './sample.ts';
 import { PHASES, SILENT } from './sample-plan.ts';
-import { openTables, type Tables } from './tables.ts';
+import { openTables, sqlText, type Tables } from './tables.ts';
 
 export interface SampleFacts {
   alerts: {
@@ -31,7 +31,7 @@ async function coreOf(
     count(*) FILTER (outcome IN ('failed', 'timeout')) AS failed, count(*) FILTER (outcome = 'ok') AS ok,
     avg(done_us - intended_us) AS mean, quantile_disc(done_us - intended_us, [0.5, 0.95, 0.99]) AS q,
     max(done_us - intended_us) AS max, sum(done_us - intended_us) AS total
-    FROM requests WHERE stream = '${stream.replaceAll("'", "''")}' AND phase = '${phase.name}'`;
+    FROM requests WHERE stream = ${sqlText(stream)} AND phase = '${phase.name}'`;
   const [row] = await tables.rows(sql);
   const r = row as Record<string, unknown>;
   const q = (r.q as number[]).map((us) => six(us / 1e6));

@@ -1,8 +1,8 @@
 /** Tracks from series.parquet: what the platform says of itself. A few stand in sight, the others below “More series”. */
 import type { Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
-import { pointsOf, type Query, sqlText } from './request-tracks.ts';
-import type { Tables } from './tables.ts';
+import { pointsOf, type Query } from './request-tracks.ts';
+import { sqlText, type Tables } from './tables.ts';
 import type { Line, Track } from './timeline.ts';
 
 const MAX_LINES = 6;

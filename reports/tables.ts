@@ -4,6 +4,13 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { FILES, TABLES, type TableName } from '../evidence/tables.ts';
 
+/** A text for SQL. A zero byte ends DuckDB's statement, so it is put in by its number. */
+export const sqlText = (value: string): string =>
+  value
+    .split('\0')
+    .map((piece) => `'${piece.replaceAll("'", "''")}'`)
+    .join(' || chr(0) || ');
+
 export interface Tables {
   /** Rows as JSON values: numbers (also for BIGINT), strings, arrays for lists. */
   rows(sql: string): Promise<Record<string, unknown>[]>;

@@ -278,10 +278,11 @@
             svg('title', {}, tick, `${m.text}: ${clock(m.t, 100)}`);
             const next = shown[i + 1];
             const room = (next ? x(next.t) : width) - at - 14;
-            if (at >= free && room >= textWidth(m.text)) {
-              svg('text', { x: fixed(at + 8), y: MIDDLE + 4, class: 'halo' }, g, m.text);
-              free = at + textWidth(m.text);
-            }
+            const letters = Math.floor(room / 6.3);
+            if (at < free || letters < Math.min(m.text.length, 9)) continue;
+            const text = m.text.length <= letters ? m.text : `${m.text.slice(0, letters - 1)}…`;
+            svg('text', { x: fixed(at + 8), y: MIDDLE + 4, class: 'halo' }, g, text);
+            free = at + textWidth(text);
           }
         },
         read(t) {

@@ -2,6 +2,7 @@
 import type { CoreMetrics, ObjectiveResult } from '../../evidence/verdict.ts';
 import type { ReportBundle } from '../bundle.ts';
 import { duration, exact, number, OPERATOR, plural, quantity, SIGN, unitOf } from '../format.ts';
+import { sqlText } from '../tables.ts';
 import {
   type Anchors,
   badge,
@@ -58,8 +59,7 @@ export function objectives({ verdict: v, plan }: ReportBundle, anchors: Anchors)
 }
 
 /** The query that gives the client's side of one row again. */
-const coreQuery = (c: CoreMetrics, seconds: number | null) => {
-  const text = (value: string) => `'${value.replaceAll("'", "''")}'`;
+export const coreQuery = (c: CoreMetrics, seconds: number | null) => {
   const per =
     seconds === null
       ? ''
@@ -68,7 +68,7 @@ const coreQuery = (c: CoreMetrics, seconds: number | null) => {
   count(*) FILTER (outcome IN ('failed', 'timeout')) AS failed${per},
   avg(done_us - intended_us) / 1e6 AS mean_s,
   quantile_disc(done_us - intended_us, [0.5, 0.95, 0.99, 1.0]) AS p50_p95_p99_max_us
-FROM 'requests.parquet' WHERE stream = ${text(c.stream)} AND phase = ${text(c.phase)}`;
+FROM 'requests.parquet' WHERE stream = ${sqlText(c.stream)} AND phase = ${sqlText(c.phase)}`;
 };
 
 export function core({ verdict: v }: ReportBundle): Markup {
@@ -162,6 +162,13 @@ export function recovery({ verdict: v }: ReportBundle, anchors: Anchors): Markup
   );
 }
 
+/** The query that gives the ledger's counts again. */
+export const LEDGER_QUERY = `SELECT phase, count(*) FILTER (sent_us IS NOT NULL) AS attempted, count(*) FILTER (accepted) AS accepted,
+  count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (accepted AND processed = 0) AS lost,
+  count(*) FILTER (processed > 1) AS duplicated, count(*) FILTER (stream IS NULL) AS unexpected,
+  count(*) FILTER (stream IS NOT NULL AND NOT accepted AND processed > 0) AS recovered
+FROM 'ledger.parquet' GROUP BY phase`;
+
 const LEDGER = [
   'attempted',
   'accepted',
@@ -193,16 +200,11 @@ export function ledger({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
         ),
       ),
     ]);
-  const query = `SELECT phase, count(*) FILTER (sent_us IS NOT NULL) AS attempted, count(*) FILTER (accepted) AS accepted,
-  count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (accepted AND processed = 0) AS lost,
-  count(*) FILTER (processed > 1) AS duplicated, count(*) FILTER (stream IS NULL) AS unexpected,
-  count(*) FILTER (stream IS NOT NULL AND NOT accepted AND processed > 0) AS recovered
-FROM 'ledger.parquet' GROUP BY phase`;
   return section(
     'ledger',
     'Ledger of events',
     'Every event that was sent, by the phase in which it was sent. Accepted: the platform said 2xx, so it owes the processing. Recovered: processed though not accepted.',
-    html`${table('Ledger by phase', [{ title: 'Phase' }, ...LEDGER.map((title) => ({ title, numeric: true }))], rows)}<details><summary>Query</summary>${codeBlock(query)}</details>`,
+    html`${table('Ledger by phase', [{ title: 'Phase' }, ...LEDGER.map((title) => ({ title, numeric: true }))], rows)}<details><summary>Query</summary>${codeBlock(LEDGER_QUERY)}</details>`,
   );
 }
 
