@@ -70,7 +70,10 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
   const accepted = sent
     .filter((s) => s.status !== null && s.status >= 200 && s.status < 300)
     .map((s) => s.event_id);
-  await drain(accepted, tap.processed, plan.ledger.drainMs, journal, stop);
+  // Who pressed Ctrl-C waits: such a run is `unknown` whatever it lost.
+  const drainMs =
+    stop.reason?.outcome === 'interrupted' ? Math.min(plan.ledger.drainMs, 5000) : plan.ledger.drainMs;
+  await drain(accepted, tap.processed, drainMs, journal);
   observers.stop();
   const endMs = clock.now();
 
