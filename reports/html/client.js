@@ -627,7 +627,7 @@
     if (printWidth === null && Math.abs(axis().getBoundingClientRect().width - width) > 0.5) draw();
   }).observe(chart);
   addEventListener('beforeprint', () => {
-    printWidth = 560;
+    printWidth = 690;
     draw();
   });
   addEventListener('afterprint', () => {

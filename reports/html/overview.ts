@@ -21,7 +21,7 @@ export function renderOverview(outcomes: Outcome[], from: string): string {
     const v = o.verdict;
     const counted = v.checks.filter((c) => !c.informational);
     return [
-      html`<a href="${href(from, o)}">${v.run.scenario}</a><span class="sub">${v.run.title}</span>`,
+      html`<a class="nowrap" href="${href(from, o)}">${v.run.scenario}</a><span class="sub">${v.run.title}</span>`,
       badge(v.verdict, true),
       v.reasons.length > 0
         ? html`${v.reasons[0]}${v.reasons.length > 1 ? html`<span class="sub">and ${number(v.reasons.length - 1)} more</span>` : ''}`
@@ -29,13 +29,13 @@ export function renderOverview(outcomes: Outcome[], from: string): string {
       `${number(counted.filter((c) => c.verdict === 'pass').length)} / ${number(counted.length)}`,
       duration(v.run.durationMs),
       html`${v.run.target}${v.run.defects.length > 0 ? html`<span class="sub">defects on: ${v.run.defects.join(', ')}</span>` : ''}`,
-      html`${v.run.startedAt || '–'}<span class="sub">${o.id}</span>`,
+      html`<span class="nowrap">${v.run.startedAt.slice(0, 19).replace('T', ' ') || '–'}</span><span class="sub">${o.id}</span>`,
     ];
   });
   const body = html`<div class="top"><span class="brand brand-alone">Faultline</span></div>
 <main>
 <header class="hero v-${worst}"><p class="scenario">${plural(outcomes.length, 'run')}</p><h1>${told.join(', ') || 'No run'}</h1></header>
-<section aria-label="Runs">${table('Runs', [{ title: 'Scenario' }, { title: 'Verdict' }, { title: 'Why, or the claim that held' }, { title: 'Checks', numeric: true }, { title: 'Took', numeric: true }, { title: 'Target' }, { title: 'Started' }], rows)}</section>
+<section aria-label="Runs">${table('Runs', [{ title: 'Scenario' }, { title: 'Verdict' }, { title: 'Why, or the claim that held' }, { title: 'Checks', numeric: true }, { title: 'Took', numeric: true }, { title: 'Target' }, { title: 'Started (UTC)' }], rows)}</section>
 </main>
 <footer class="muted">Written by Faultline. This file loads nothing from a network.</footer>`;
   return document(`Faultline: ${told.join(', ') || 'no run'}`, body);
