@@ -7,7 +7,10 @@ import amqp, { type ChannelModel } from 'amqplib';
 import { z } from 'zod';
 
 /** Terminal events end the platform's debt for one CloudEvent. Source: PLATFORM.md, "Events out". */
-const TERMINAL: Record<string, 'completed' | 'failed' | 'success' | 'error'> = {
+type Result = 'completed' | 'failed' | 'ready' | 'success' | 'error';
+
+const TERMINAL: Record<string, Result> = {
+  'io.knative.lambda.lifecycle.service.created': 'ready',
   'io.knative.lambda.lifecycle.build.completed': 'completed',
   'io.knative.lambda.lifecycle.build.failed': 'failed',
   'io.knative.lambda.response.success': 'success',
@@ -29,7 +32,7 @@ export interface Processed {
   events: number;
   /** Milliseconds since the epoch when the first was seen. */
   firstWallMs: number;
-  result: 'completed' | 'failed' | 'success' | 'error';
+  result: Result;
   /** repository@digest that the platform claims to have pushed. */
   artifact: string | undefined;
 }
@@ -80,7 +83,7 @@ export async function openTap(brokerUrl: string): Promise<Tap> {
     const now = Date.now();
     try {
       const event = TerminalEvent.safeParse(JSON.parse(content.toString('utf8')));
-      // Events that are not about one causing event (service.created) have no correlationid and are no terminal ones.
+      // Events that are not about one causing event have no correlationid and are no terminal ones.
       if (!event.success) return;
       const result = TERMINAL[event.data.type];
       if (result === undefined) return;

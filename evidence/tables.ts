@@ -28,7 +28,7 @@ export const LEDGER_DDL = `CREATE TABLE ledger (
   accepted           BOOLEAN NOT NULL,  -- the platform said 2xx: it owes us the processing
   processed          INTEGER NOT NULL,  -- how many terminal results (completed, failed, success, error) were seen for it
   first_processed_us BIGINT,
-  result             VARCHAR,           -- result of the first terminal event: completed | failed | success | error
+  result             VARCHAR,           -- result of the first terminal event: completed | failed | ready | success | error
   artifact           VARCHAR,           -- image digest that the platform claims to have pushed
   artifact_found     BOOLEAN            -- the registry has that manifest; NULL: not asked
 )`;

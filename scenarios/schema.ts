@@ -55,7 +55,7 @@ const Functions = z.strictObject({
 
 const Load = z.strictObject({
   name: Name,
-  script: z.enum(['builds', 'invocations', 'events']),
+  script: z.enum(['builds', 'invocations', 'events', 'updates']),
   /** Rate in every phase that `rates` does not name; 0 where both are silent. */
   rate: Rate.optional(),
   rates: z.partialRecord(PhaseName, Rate).default({}),

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { markedProcesses } from '../chaos/undo/marked.ts';
@@ -45,6 +46,38 @@ describe('bad days end as unknown or error, with the reason, and leave nothing b
   it('the registry’s throttle proxy, a part of the harness, is killed: error', async () => {
     const { code, verdict } = await runAndKill(/throttle\/proxy-process/, /phase baseline/);
     expect([code, verdict.verdict]).toEqual([3, 'error']);
+  });
+
+  it('RabbitMQ is killed for good: unknown', async () => {
+    const out = bundles();
+    const run = faultline(['run', SHORT, '--out', out]);
+    await run.says(/phase baseline/);
+    const [runId] = readdirSync(out);
+    // It dies, and can not start again: its configuration is no longer one.
+    const work = join(tmpdir(), `faultline-${process.getuid?.() ?? 0}`, String(runId));
+    writeFileSync(join(work, 'rabbitmq', 'rabbitmq.conf'), 'no such = setting = at all\n');
+    killComponent(out, /beam\.smp/);
+    const { code } = await run.ended;
+    const verdict = verdictOf(onlyBundle(out));
+    expect([verdict.verdict, code]).not.toContain('pass');
+    expect(verdict.run.outcomeReason ?? '').toMatch(/rabbitmq/);
+    expect(remains()).toEqual([]);
+  });
+
+  it('an abort condition ends the run early: undone, fail, and it says why', async () => {
+    const directory = bundles();
+    const file = join(directory, 'abort.yaml');
+    const abort = '  abort:\n    - { stream: builds, errorShareAbove: 0.5, for: 1m, phases: [inject] }\n';
+    writeFileSync(file, readFileSync(SHORT, 'utf8').replace('inject: 6m', 'inject: 20m') + abort);
+    const out = bundles();
+    const { code, stdout } = await faultline(['run', file, '--out', out]).ended;
+    expect(stdout).toMatch(/ABORT: 100 % of builds failed in inject[\s\S]*reverted[\s\S]*effect gone/);
+    expect(verdictOf(onlyBundle(out)).run).toMatchObject({
+      outcome: 'aborted',
+      outcomeReason: expect.stringMatching(/above 50 %/),
+    });
+    expect(code).toBe(1);
+    expect(remains()).toEqual([]);
   });
 
   describe('the disk is full', () => {

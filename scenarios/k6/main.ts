@@ -69,6 +69,21 @@ function event(c: SegmentConfig): Script {
   };
 }
 
+function update(c: SegmentConfig): Script {
+  const names = functionNames(c);
+  const request = { url: receiver, subject: '', body: '', expect: 202 };
+  return {
+    type: 'io.knative.lambda.command.service.update',
+    request,
+    turn: (k) => {
+      request.subject = names[k % names.length] as string;
+      // Something changes every time, so that the operator has to reconcile; nothing that needs a build.
+      const maxScale = 10 + (Math.floor(k / names.length) % 2);
+      request.body = `{"name":"${request.subject}","scaling":{"minScale":${number(c, 'minScale', 0)},"maxScale":${maxScale},"targetConcurrency":10}}`;
+    },
+  };
+}
+
 /** Build commands for functions `<prefix>-<k>`, each with code of its own. Params: prefix. Ok: 202. */
 export function builds(): void {
   send(build);
@@ -82,4 +97,9 @@ export function invocations(): void {
 /** Invocations as events. Params: prefix, functions, failShare, workMs. Ok: 202. */
 export function events(): void {
   send(event);
+}
+
+/** Changes of the scaling of `<prefix>-<k mod functions>`. Params: prefix, functions, minScale. Ok: 202. */
+export function updates(): void {
+  send(update);
 }

@@ -56,7 +56,7 @@ export async function createScaling(c: Context, hasLedger: boolean): Promise<voi
 
 /** Periods in which the function had work, joined over breaks below {@link MIN_IDLE_S}. */
 async function busyPeriods(c: Context, name: string, hasLedger: boolean): Promise<Busy[]> {
-  const invoking = c.plan.streams.filter((s) => s.script !== 'builds');
+  const invoking = c.plan.streams.filter((s) => s.script === 'invocations' || s.script === 'events');
   const own = invoking.flatMap((s) => callsOf(s, name));
   const where =
     own.length > 0
