@@ -1,5 +1,10 @@
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { hideBin } from 'yargs/helpers';
 import { reportError } from './exit.ts';
+
+// Erasing types and compiling takes longer than judging a small bundle: keep the result between commands.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/faultline/compile', import.meta.url)));
 
 const args = hideBin(process.argv);
 const debug = args.includes('--debug');
