@@ -12,8 +12,6 @@ export interface ComponentDriver {
   /** SIGKILL, and no restart until release. */
   hold(component: string): Promise<void>;
   release(component: string): Promise<void>;
-  /** SIGKILL; the supervisor restarts it, as a Deployment would. */
-  kill(component: string): Promise<void>;
   /** SIGSTOP and SIGCONT: alive, and silent. */
   pause(component: string): Promise<void>;
   resume(component: string): Promise<void>;

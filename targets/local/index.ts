@@ -152,7 +152,6 @@ export const localTarget: Target = {
           names: () => supervisor.names(),
           hold: (name) => supervisor.hold(name),
           release: (name) => supervisor.release(name),
-          kill: (name) => supervisor.kill(name),
           pause: async (name) => supervisor.signal(name, 'SIGSTOP'),
           resume: async (name) => supervisor.signal(name, 'SIGCONT'),
           readyUrl: (name) => supervisor.get(name).readyUrl,

@@ -28,14 +28,17 @@ interface Supervised {
   child?: ChildProcess | undefined;
   held: boolean;
   stopping: boolean;
-  restarts: number[];
+  startedAt: number;
+  /** Short lives in a row. */
+  crashes: number;
   timer?: NodeJS.Timeout | undefined;
 }
 
 /** First restart after this; doubled while a component keeps dying. Kubernetes starts at once, then 10 s, doubled: scaled here. */
 const BACKOFF_MS = 200;
-/** This many restarts within 20 s are a crash loop: the component is lost. */
-const CRASH_LOOP = 6;
+/** A process that lives shorter than this, this many times in a row, is in a crash loop: the component is lost. */
+const SHORT_LIFE_MS = 20_000;
+const CRASH_LOOP = 4;
 
 export class Supervisor {
   private readonly components = new Map<string, Supervised>();
@@ -57,7 +60,7 @@ export class Supervisor {
   }
 
   start(spec: ComponentSpec): void {
-    const supervised: Supervised = { spec, held: false, stopping: false, restarts: [] };
+    const supervised: Supervised = { spec, held: false, stopping: false, startedAt: 0, crashes: 0 };
     this.components.set(spec.name, supervised);
     this.launch(supervised);
   }
@@ -74,10 +77,6 @@ export class Supervisor {
     return this.find(name).child?.pid;
   }
 
-  async kill(name: string): Promise<void> {
-    await this.signalAndWait(this.find(name), 'SIGKILL');
-  }
-
   async hold(name: string): Promise<void> {
     const supervised = this.find(name);
     supervised.held = true;
@@ -88,7 +87,7 @@ export class Supervisor {
   async release(name: string): Promise<void> {
     const supervised = this.find(name);
     supervised.held = false;
-    supervised.restarts = [];
+    supervised.crashes = 0;
     if (!supervised.child) this.launch(supervised);
   }
 
@@ -158,6 +157,7 @@ export class Supervisor {
     });
     closeSync(log);
     supervised.child = child;
+    supervised.startedAt = performance.now();
     child.once('error', (error) => {
       supervised.child = undefined;
       this.onEvent({
@@ -185,10 +185,10 @@ export class Supervisor {
 
   private afterUnexpectedExit(supervised: Supervised, code: number | null, signal: string | null): void {
     const { spec } = supervised;
-    const now = Date.now();
-    supervised.restarts = supervised.restarts.filter((at) => now - at < 20_000);
-    if (spec.restart === 'never' || supervised.restarts.length >= CRASH_LOOP) {
-      const what = spec.restart === 'never' ? 'ended' : `ended ${CRASH_LOOP} times in 20 s`;
+    supervised.crashes =
+      performance.now() - supervised.startedAt < SHORT_LIFE_MS ? supervised.crashes + 1 : 1;
+    if (spec.restart === 'never' || supervised.crashes >= CRASH_LOOP) {
+      const what = spec.restart === 'never' ? 'ended' : `ended ${CRASH_LOOP} times shortly after its start`;
       this.onEvent({
         type: 'lost',
         component: spec.name,
@@ -197,8 +197,7 @@ export class Supervisor {
       });
       return;
     }
-    const delay = this.backoffMs * 2 ** supervised.restarts.length;
-    supervised.restarts.push(now);
+    const delay = this.backoffMs * 2 ** (supervised.crashes - 1);
     supervised.timer = setTimeout(() => {
       if (!supervised.held && !supervised.stopping && !supervised.child) this.launch(supervised);
     }, delay);
