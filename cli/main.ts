@@ -27,3 +27,5 @@ try {
 } catch (error) {
   process.exitCode = reportError(error, { debug });
 }
+// What a library left open must not keep a finished command from ending.
+process.exit(process.exitCode);

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
 import { localTarget } from '../targets/local/index.ts';
 import { HOST_STATE, type HostRequest, type HostState } from './host.ts';
-import { markOwner } from './run-directories.ts';
+import { makeWorkDirectory } from './run-directories.ts';
 import { startAlertReceiver } from './webhook.ts';
 
 const request = JSON.parse(readFileSync(String(process.argv[2]), 'utf8')) as HostRequest;
-markOwner(request.directory);
+makeWorkDirectory(request.directory);
 const undo = new UndoLog(request.directory);
 undo.record('make the directory', { op: 'remove-directory', path: request.directory });
 undo.record('start processes', { op: 'kill-marked', run: request.runId });

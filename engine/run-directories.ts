@@ -23,18 +23,19 @@ export interface RunDirectories {
   work: string;
 }
 
+/** Makes the bundle's directories. The work directory is made when its reaper watches (engine/run.ts). */
 export function makeRunDirectories(runsDirectory: string, runId: string): RunDirectories {
   const bundle = join(runsDirectory, runId);
   const directories = { bundle, logs: join(bundle, FILES.logs), work: join(workRoot(), runId) };
-  for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  markOwner(directories.work);
+  mkdirSync(directories.logs, { recursive: true, mode: 0o700 });
   return directories;
 }
 
 const OWNER_FILE = 'owner';
 
-/** This process owns the directory for as long as it lives. */
-export function markOwner(workDirectory: string): void {
+/** Makes a work directory that this process owns for as long as it lives. */
+export function makeWorkDirectory(workDirectory: string): void {
+  mkdirSync(workDirectory, { recursive: true, mode: 0o700 });
   writeFileSync(join(workDirectory, OWNER_FILE), `${process.pid} ${startTime(process.pid)}`);
 }
 

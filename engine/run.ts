@@ -28,7 +28,7 @@ import { Journal, type JournalListener } from './journal.ts';
 import type { LiveLoad } from './load/live-tail.ts';
 import { type LoadHandle, startLoad } from './load/start.ts';
 import { type Observers, startObservers } from './observers.ts';
-import type { RunDirectories } from './run-directories.ts';
+import { makeWorkDirectory, type RunDirectories } from './run-directories.ts';
 import { settle } from './settle.ts';
 import { deployFunctions } from './setup.ts';
 import { StoppedError, type StopReason, StopSignal } from './stop.ts';
@@ -56,7 +56,8 @@ export class Run {
   private readonly stopSignal = new StopSignal();
   private readonly clock = new RunClock();
   private readonly journal: Journal;
-  private readonly undo: UndoLog;
+  /** Made in `execute`, when the reaper watches. */
+  private undo!: UndoLog;
 
   constructor(request: RunRequest) {
     this.request = request;
@@ -70,7 +71,6 @@ export class Run {
         reason: `the journal can not be written: ${error.message}`,
         blame: 'harness',
       });
-    this.undo = new UndoLog(directories.work);
   }
 
   /** Stops the run in order: load ended, faults reverted, evidence collected. */
@@ -86,14 +86,16 @@ export class Run {
   /** Resolves when the bundle is complete and nothing of the run is left; the judge takes over. @throws HarnessError when not even the journal could be written. */
   async execute(): Promise<void> {
     const { directories, plan } = this.request;
-    // Undone in the reverse order: processes first, then the directory that they use.
-    this.undo.record('make the work directory', { op: 'remove-directory', path: directories.work });
     const processes = { op: 'kill-marked', run: plan.run.id } as const;
-    this.undo.record('start processes', processes);
     let reaper: Reaper | undefined;
     let crash: Error | undefined;
     try {
-      reaper = await startReaper(directories.work, join(directories.logs, 'reaper.log'));
+      reaper = await startReaper(directories.work, plan.run.id, join(directories.logs, 'reaper.log'));
+      makeWorkDirectory(directories.work);
+      this.undo = new UndoLog(directories.work);
+      // Undone in the reverse order: processes first, then the directory that they use.
+      this.undo.record('make the work directory', { op: 'remove-directory', path: directories.work });
+      this.undo.record('start processes', processes);
       await this.withTarget();
     } catch (error) {
       if (!(error instanceof StoppedError)) crash = error as Error;
@@ -116,7 +118,7 @@ export class Run {
         ...(stopped ? { reason: stopped.reason, ...(stopped.blame ? { blame: stopped.blame } : {}) } : {}),
       });
     this.journal.close();
-    this.undo.close();
+    this.undo?.close();
     await reaper?.release();
     if (this.journal.failure) {
       throw new HarnessError(

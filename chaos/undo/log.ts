@@ -2,7 +2,7 @@
  * The undo log: `undo.ndjson` in the run's work directory. An undo is durable (fsync) before its act begins, so that a
  * reaper that finds the log knows everything that may have happened. The log is the last thing to be removed.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { carryOut, UndoOperation } from './operations.ts';
@@ -49,9 +49,10 @@ export interface PendingUndo {
   undo: UndoOperation;
 }
 
-/** Undos not yet done, the latest act first. A torn last line is an act that had not begun. */
+/** Undos not yet done, the latest act first. A torn last line is an act that had not begun; without a log nothing had. */
 export function pendingUndos(directory: string): PendingUndo[] {
   const pending = new Map<number, PendingUndo>();
+  if (!existsSync(join(directory, UNDO_LOG))) return [];
   for (const text of readFileSync(join(directory, UNDO_LOG), 'utf8').split('\n')) {
     const line = parseLine(text);
     if (line === undefined) continue;

@@ -1,12 +1,13 @@
 /**
  * The reaper: a process of its own that outlives the harness. Its standard input is a pipe that only the harness holds;
  * the kernel closes it when the harness dies, SIGKILL included. A pipe needs no polling and can not mistake a reused pid.
- * Usage: node reaper-process.ts <work directory> <report file>
+ * Usage: node reaper-process.ts <work directory> <run id> <report file>
  */
 import { appendFileSync } from 'node:fs';
 import { undoAll } from './log.ts';
+import { carryOut } from './operations.ts';
 
-const [directory, report] = process.argv.slice(2) as [string, string];
+const [directory, run, report] = process.argv.slice(2) as [string, string, string];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 let released = false;
@@ -18,6 +19,12 @@ process.stdin.on('close', async () => {
   if (!released) {
     const started = Date.now();
     const failures = await undoAll(directory);
+    // The harness may have died before its log had these two, or after it had removed the log.
+    for (const undo of [
+      { op: 'kill-marked', run },
+      { op: 'remove-directory', path: directory },
+    ] as const)
+      await carryOut(undo).catch((error: Error) => failures.push(error.message));
     try {
       appendFileSync(
         report,

@@ -7,15 +7,17 @@ export interface Reaper {
   pid: number;
   /** Everything was undone by the harness itself: the reaper ends without acting. */
   release(): Promise<void>;
+  /** Lets go of the reaper as the harness's death would: it acts. */
+  abandon(): void;
 }
 
-/** Starts the reaper and waits until it watches. Start it before the first act. @throws HarnessError */
-export async function startReaper(workDirectory: string, reportFile: string): Promise<Reaper> {
+/** Starts the reaper and waits until it watches. Start it before the first act, the work directory included. @throws HarnessError */
+export async function startReaper(workDirectory: string, runId: string, reportFile: string): Promise<Reaper> {
   const script = fileURLToPath(new URL('./reaper-process.ts', import.meta.url));
   const { [RUN_MARK]: _mark, ...environment } = process.env;
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', script, workDirectory, reportFile],
+    ['--disable-warning=ExperimentalWarning', script, workDirectory, runId, reportFile],
     {
       // Its own session: a Ctrl-C or a killed terminal must not take it along.
       detached: true,
@@ -43,6 +45,7 @@ export async function startReaper(workDirectory: string, reportFile: string): Pr
   child.stdin?.on('error', () => {});
   return {
     pid: child.pid as number,
+    abandon: () => void child.stdin?.end(),
     async release() {
       // Not counted among what keeps this process alive until now; its end is waited for.
       child.ref();

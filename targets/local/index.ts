@@ -129,7 +129,13 @@ export const localTarget: Target = {
       }),
     ];
     for (const spec of specs) supervisor.start(spec);
-    await supervisor.ready(UP_WITHIN_MS, request.signal);
+    try {
+      await supervisor.ready(UP_WITHIN_MS, request.signal);
+    } catch (error) {
+      // Or it would go on to restart what the undo kills.
+      await supervisor.stopAll(500);
+      throw error;
+    }
 
     const addresses = new Map<string, Address>([
       ['rabbitmq', { host: '127.0.0.1', port: amqp }],
