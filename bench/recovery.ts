@@ -1,6 +1,6 @@
 /**
  * The measured recovery time against the true one, taken from the platform's own log: the receiver's "broker connected"
- * and the builder's "consuming" after the partition is reverted. Bound: error <= 0.5 s at the median.
+ * and the builder's first "build completed" after the partition is reverted. Bound: error <= 0.5 s at the median.
  * Usage: node bench/recovery.ts [runs]
  */
 import { spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ const BOUND_S = 0.5;
 /** Recovery of the scenario -> component and message of its log that mark the true instant. */
 const TRUTH: Record<string, [component: string, message: string]> = {
   'events-taken-again': ['receiver', 'broker connected'],
-  'builds-back': ['builder', 'consuming'],
+  'builds-back': ['builder', 'build completed'],
 };
 const runs = Number(process.argv[2] ?? 5);
 const out = mkdtempSync(join(tmpdir(), 'faultline-recovery-'));
