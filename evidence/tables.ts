@@ -62,3 +62,41 @@ export const FILES = {
   verdict: 'verdict.json',
   report: 'report.html',
 } as const;
+
+/** Rows of the tables, as they are written. */
+export interface RequestRow {
+  stream: string;
+  phase: string;
+  n: number;
+  intended_us: number;
+  sent_us: number | null;
+  done_us: number | null;
+  status: number | null;
+  outcome: 'ok' | 'failed' | 'timeout' | 'unsent';
+  cold: boolean;
+  event_id: string | null;
+}
+
+export interface LedgerRow {
+  event_id: string;
+  stream: string | null;
+  phase: string | null;
+  sent_us: number | null;
+  answered_us: number | null;
+  status: number | null;
+  accepted: boolean;
+  processed: number;
+  first_processed_us: number | null;
+  result: string | null;
+  artifact: string | null;
+  artifact_found: boolean | null;
+}
+
+export interface SeriesRow {
+  query: string;
+  kind: 'raw' | 'range' | 'phase' | 'observed';
+  phase: string | null;
+  labels: string;
+  t_us: number;
+  value: number;
+}

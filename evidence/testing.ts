@@ -10,44 +10,9 @@ import type { AlertChange } from './alerts.ts';
 import { Database } from './duckdb.ts';
 import type { JournalFact } from './journal.ts';
 import { BUNDLE_VERSION, type Phase, type Plan, type Stream } from './plan.ts';
-import { FILES, type TableName } from './tables.ts';
+import { FILES, type LedgerRow, type RequestRow, type SeriesRow, type TableName } from './tables.ts';
 
-export interface RequestRow {
-  stream: string;
-  phase: string;
-  n: number;
-  intended_us: number;
-  sent_us: number | null;
-  done_us: number | null;
-  status: number | null;
-  outcome: 'ok' | 'failed' | 'timeout' | 'unsent';
-  cold: boolean;
-  event_id: string | null;
-}
-
-export interface LedgerRow {
-  event_id: string;
-  stream: string | null;
-  phase: string | null;
-  sent_us: number | null;
-  answered_us: number | null;
-  status: number | null;
-  accepted: boolean;
-  processed: number;
-  first_processed_us: number | null;
-  result: string | null;
-  artifact: string | null;
-  artifact_found: boolean | null;
-}
-
-export interface SeriesRow {
-  query: string;
-  kind: 'raw' | 'range' | 'phase' | 'observed';
-  phase: string | null;
-  labels: string;
-  t_us: number;
-  value: number;
-}
+export type { LedgerRow, RequestRow, SeriesRow } from './tables.ts';
 
 /** Everything that a bundle holds, to be changed freely before {@link writeBundle}. */
 export interface SyntheticRun {

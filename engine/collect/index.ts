@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { AlertChange } from '../../evidence/alerts.ts';
 import { Database, quote } from '../../evidence/duckdb.ts';
 import type { Plan } from '../../evidence/plan.ts';
-import { FILES, type TableName } from '../../evidence/tables.ts';
+import { FILES, type SeriesRow, type TableName } from '../../evidence/tables.ts';
 import type { RunClock } from '../clock.ts';
 import { drain } from '../drain.ts';
 import type { Journal } from '../journal.ts';
@@ -18,14 +18,7 @@ import type { AlertReceiver } from '../webhook.ts';
 import { prometheusChanges, receiverChanges } from './alerts.ts';
 import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
 import type { PrometheusClient } from './prometheus.ts';
-import {
-  collectSeries,
-  evaluationRows,
-  manifestRows,
-  type NamedQueries,
-  podRows,
-  type SeriesRow,
-} from './series.ts';
+import { collectSeries, evaluationRows, manifestRows, type NamedQueries, podRows } from './series.ts';
 
 export interface CollectRequest {
   plan: Plan;

@@ -1,21 +1,7 @@
 /** Joins what clients sent (requests.parquet) with what the tap saw processed into the rows of ledger.parquet. */
+import type { LedgerRow } from '../../evidence/tables.ts';
 import type { RunClock } from '../clock.ts';
 import type { Processed } from '../tap.ts';
-
-export interface LedgerRow {
-  event_id: string;
-  stream: string | null;
-  phase: string | null;
-  sent_us: number | null;
-  answered_us: number | null;
-  status: number | null;
-  accepted: boolean;
-  processed: number;
-  first_processed_us: number | null;
-  result: string | null;
-  artifact: string | null;
-  artifact_found: boolean | null;
-}
 
 export interface SentEvent {
   event_id: string;

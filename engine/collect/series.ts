@@ -1,17 +1,9 @@
 /** Fetches every named query of the profile into rows of series.parquet. What can not be fetched is named in the journal. */
 import type { Plan } from '../../evidence/plan.ts';
+import type { SeriesRow } from '../../evidence/tables.ts';
 import type { RunClock } from '../clock.ts';
 import type { PodSample } from '../observers.ts';
 import type { PrometheusClient, PromSeries, RuleHealth } from './prometheus.ts';
-
-export interface SeriesRow {
-  query: string;
-  kind: 'raw' | 'range' | 'phase' | 'observed';
-  phase: string | null;
-  labels: string;
-  t_us: number;
-  value: number;
-}
 
 export interface NamedQueries {
   /** Selectors of counters, fetched as scraped. */
