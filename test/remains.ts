@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RUN_MARK } from '../chaos/undo/marked.ts';
 
-/** Everything of any run that is still on this machine: processes, packet filter tables, work directories. */
+/** What was here before: of somebody else's run, or of one that was killed together with the machine's last test. */
+const before = new Set(everything());
+
+/** What runs since this module was loaded have left: processes, packet filter tables, work directories. */
 export function remains(): string[] {
+  return everything().filter((thing) => !before.has(thing));
+}
+
+function everything(): string[] {
   const left: string[] = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
