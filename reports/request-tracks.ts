@@ -27,12 +27,13 @@ export async function streamTracks(tables: Tables, stream: string, width: number
   const where = `WHERE stream = ${sqlText(stream)}`;
   const sent: Query = (from) => `SELECT sent_us // ${us} * ${width} AS t, count(*) * ${perSecond} AS sent
 FROM ${from} ${where} AND sent_us IS NOT NULL GROUP BY t ORDER BY t`;
-  const rate: Query = (
-    from,
-  ) => `SELECT intended_us // ${us} * ${width} AS t, count(*) * ${perSecond} AS intended,
+  // A bucket in which nothing was intended is rate 0, not no rate: hence a row for every bucket of the stream.
+  const rate: Query = (from) => `WITH bucket AS (
+  SELECT unnest(range(min(intended_us) // ${us}, max(intended_us) // ${us} + 1)) AS b FROM ${from} ${where})
+SELECT b * ${width} AS t, count(intended_us) * ${perSecond} AS intended,
   count(*) FILTER (outcome IN ('failed', 'timeout')) * ${perSecond} AS failed,
   count(*) FILTER (outcome = 'unsent') * ${perSecond} AS unsent
-FROM ${from} ${where} GROUP BY t ORDER BY t`;
+FROM bucket LEFT JOIN (FROM ${from} ${where}) ON intended_us // ${us} = b GROUP BY b ORDER BY b`;
   const latency: Query = (from) => `SELECT intended_us // ${us} * ${width} AS t,
   quantile_disc(done_us - intended_us, 0.50) / 1e3 AS p50,
   quantile_disc(done_us - intended_us, 0.95) / 1e3 AS p95,

@@ -36,6 +36,8 @@ function randomFrom(seed: number): () => number {
 }
 
 const phaseAt = (ms: number) => PHASES.find((p) => ms >= p.startMs && ms < p.endMs)?.name ?? 'recovered';
+/** The journal is opened this long before the run starts; its entries count from there. */
+const OPENED_BEFORE_MS = 15_000;
 const KILLED = 40_300;
 const BACK = 76_900;
 
@@ -144,12 +146,19 @@ function seriesOf(
       if (e.accepted && e.answered <= t && end > t && !(end === Infinity && t > lostAt)) waiting++;
     }
     const running = up ? Math.min(waiting, Math.round(24 * options.scale)) : 0;
-    const add = (query: string, value: number, labels: Row = {}) =>
-      rows.push({ query, kind: 'range', phase: null, labels: JSON.stringify(labels), t_us: t * 1000, value });
-    add(`queue-depth${options.taint}`, waiting - running, { queue: `build-commands${options.taint}` });
-    add('jobs-running', running);
-    add('pods', up ? 1 : 0, { component: 'builder' });
-    add('pods', t < 2000 ? 1 : t < 50_000 ? 3 : 4, { component: 'function' });
+    const add = (query: string, value: number, labels: Row = {}, kind = 'range') =>
+      rows.push({ query, kind, phase: null, labels: JSON.stringify(labels), t_us: t * 1000, value });
+    add('queue_depth', waiting - running, { queue: `build-commands${options.taint}` });
+    add('kaniko_jobs', running);
+    add('objective.kaniko-jobs', running);
+    add('workqueue_depth', 0);
+    add('cold_starts', 0);
+    // Queues that are none of the platform's: the broker's own, and the harness's ear.
+    add('queue_depth', 7, { queue: 'amq.gen-sample' });
+    add('queue_depth', 9, { queue: 'faultline-tap' });
+    add('queue_depth', 0, { queue: 'dead-letters' });
+    const pods = t < 2000 ? 1 : t < 50_000 ? 3 : 4;
+    if (t === 1000 || t === 2000 || t === 50_000) add('pods', pods, { function: 'hello' }, 'observed');
     add('core.builds.qps', 14 * options.scale + Math.sin(t / 9000) * 0.4);
   }
   return rows;
@@ -174,6 +183,8 @@ async function writeTable(dir: string, table: TableName, rows: Row[]): Promise<v
 function journalOf(options: Required<SampleOptions>): JournalEntry[] {
   const fault = `kill-builder${options.taint}`;
   const facts: [number, JournalFact][] = [
+    [-9000, { type: 'component.started', component: 'builder', pid: 4711 }],
+    [-2000, { type: 'component.ready', component: 'builder', ready: true }],
     [0, { type: 'run.started' }],
     ...PHASES.flatMap((p): [number, JournalFact][] => [
       [p.startMs, { type: 'phase.started', phase: p.name }],
@@ -202,11 +213,20 @@ function journalOf(options: Required<SampleOptions>): JournalEntry[] {
     [77_900, { type: 'fault.audit', fault, clean: true, leaks: [] }],
     [150_010, { type: 'drain.started', outstanding: 9 }],
     [151_200, { type: 'drain.ended', outstanding: 0, timedOut: false }],
+    [
+      152_000,
+      { type: 'component.exited', component: 'builder', pid: 4802, code: 0, signal: null, expected: true },
+    ],
     [153_000, { type: 'run.ended', outcome: 'completed' }],
   ];
   facts.sort((a, b) => a[0] - b[0]);
   const origin = Date.UTC(2026, 0, 5, 9, 30, 0);
-  return facts.map(([t, fact], seq) => ({ seq, t, wall: new Date(origin + t).toISOString(), ...fact }));
+  return facts.map(([t, fact], seq) => ({
+    seq,
+    t: t + OPENED_BEFORE_MS,
+    wall: new Date(origin + t).toISOString(),
+    ...fact,
+  }));
 }
 
 function alertsOf(facts: SampleFacts): AlertChange[] {

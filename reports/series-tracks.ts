@@ -64,7 +64,9 @@ function groupOf(query: string, kind: string, plan: Plan | undefined): Omit<Grou
   const unit = objective && 'unit' in objective.indicator ? objective.indicator.unit : '';
   return {
     id: `series-${kind}-${query}`,
-    title: known?.title ?? (objective ? `Objective: ${objective.title}` : human(query)),
+    title:
+      known?.title ??
+      (objective ? `Objective: ${objective.title}` : human(query.replace(/^objective\./, 'Objective: '))),
     unit: known?.unit ?? (unit === '1' || unit === 'ratio' ? '' : unit),
     place: known?.main ? Object.keys(KNOWN).indexOf(query) : null,
     kind,

@@ -50,6 +50,7 @@ export interface Track {
 
 export interface Timeline {
   endMs: number;
+  /** Width of a point of requests and events. */
   bucketMs: number;
   phases: Phase[];
   faults: Lane[];
@@ -79,6 +80,12 @@ export function bucketWidth(spanMs: number, buckets: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].map((step) => step * power).find((width) => width >= least) ?? power * 10;
 }
+
+/**
+ * Points of requests and events are no narrower, however short the run is: at one request a second, a narrower bucket
+ * shows a rate that nobody sent.
+ */
+const LEAST_BUCKET_MS = 1000;
 
 /** A little room after the last activity, so that what happens at the very end can be seen. */
 const ROOM_MS = 500;
@@ -115,7 +122,8 @@ export async function collectTimeline(source: TimelineSource): Promise<Timeline>
   const tables = await openTables(source.dir);
   try {
     const endMs = await endOf(source, tables);
-    const bucketMs = bucketWidth(endMs, source.buckets);
+    const pointMs = bucketWidth(endMs, source.buckets);
+    const bucketMs = Math.max(pointMs, LEAST_BUCKET_MS);
     const rows = await tables.rows('SELECT DISTINCT stream FROM requests ORDER BY stream');
     const names = rows.map((row) => String(row.stream));
     const planned = plan?.streams.map((stream) => stream.name).filter((name) => names.includes(name)) ?? [];
@@ -123,7 +131,7 @@ export async function collectTimeline(source: TimelineSource): Promise<Timeline>
     for (const stream of new Set([...planned, ...names]))
       tracks.push(...(await streamTracks(tables, stream, bucketMs)));
     tracks.push(...(await ledgerTracks(tables, bucketMs)));
-    const series = await seriesTracks(tables, plan, bucketMs, endMs);
+    const series = await seriesTracks(tables, plan, pointMs, endMs);
     const lanes = alertLanes(source, endMs);
     return {
       endMs,
