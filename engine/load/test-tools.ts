@@ -2,6 +2,7 @@
 import { segmentCount } from '../../base/schedule.ts';
 import { Database, quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
+import type { RequestRow } from '../../evidence/tables.ts';
 
 /** A stream of consecutive segments `[phase, lengthMs, rate]` from 0. */
 export function stream(
@@ -26,19 +27,6 @@ export function stream(
     params: {},
     ...o,
   };
-}
-
-export interface RequestRow {
-  stream: string;
-  phase: string;
-  n: number;
-  intended_us: number;
-  sent_us: number | null;
-  done_us: number | null;
-  status: number | null;
-  outcome: string;
-  cold: boolean;
-  event_id: string | null;
 }
 
 /** All rows of a requests.parquet, in the order in which they stand there. */
