@@ -1,25 +1,25 @@
 import { createServer } from 'node:net';
 import { HarnessError } from './errors.ts';
 
+const PORTS = { from: 20_000, to: 32_000 };
+
 /**
  * Free TCP ports on 127.0.0.1, all different. Below the kernel's ephemeral range (32768 and up), where an outgoing
  * connection of another process could take one between this check and the service's bind.
+ * @throws HarnessError when there are not enough
  */
-export async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number, { from, to } = PORTS): Promise<number[]> {
   const ports = new Set<number>();
   for (let tries = 0; ports.size < count; tries++) {
     if (tries > count * 200)
       throw new HarnessError(
-        `found only ${ports.size} of ${count} free ports between ${LOW} and ${HIGH} on 127.0.0.1: end what holds them and try again`,
+        `found only ${ports.size} of ${count} free ports between ${from} and ${to} on 127.0.0.1: end what holds them and try again`,
       );
-    const port = LOW + Math.floor(Math.random() * (HIGH - LOW));
+    const port = from + Math.floor(Math.random() * (to - from));
     if (!ports.has(port) && (await isFree(port))) ports.add(port);
   }
   return [...ports];
 }
-
-const LOW = 20_000;
-const HIGH = 32_000;
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {

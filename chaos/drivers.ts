@@ -35,7 +35,7 @@ export interface ThrottleDriver {
   /** At most `ratePerSecond` requests with bursts of `burst`; above: 429 as ECR answers. */
   set(limit: { ratePerSecond: number; burst: number }): Promise<void>;
   clear(): Promise<void>;
-  /** Requests answered 429 so far. */
+  /** Requests answered 429 so far, without those of the fault's own probe. */
   throttled(): Promise<number>;
   /** The registry as the platform reaches it, throttle in between. */
   registryUrl: string;

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { formatDuration } from '../base/duration.ts';
 import type { Plan } from '../evidence/plan.ts';
-import { undetectableRules } from '../scenarios/plan.ts';
+import { undetectableRules } from '../slo/rules.ts';
 import { type PlanOptions, planOptions, prepare } from './prepare.ts';
 
 export const planCommand: CommandModule<object, PlanOptions & { json: boolean }> = {

@@ -428,9 +428,3 @@ function planRecovery(
 function seconds(ms: number): string {
   return formatDuration(ms);
 }
-
-/** Rules that this run's timeline is too short to see firing: the plan says so, since their silence proves nothing. */
-export function undetectableRules(plan: Plan): PlannedRule[] {
-  const end = plan.phases.at(-1)?.endMs ?? 0;
-  return plan.rules.filter((rule) => rule.forMs + plan.scrapeMs + plan.evaluationMs > end);
-}

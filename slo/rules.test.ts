@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
+import { passingRun } from '../evidence/testing.ts';
 import {
   detectionBudgetMs,
   loadRules,
@@ -12,6 +13,7 @@ import {
   renderRules,
   scaleRules,
   shortestRangeMs,
+  undetectableRules,
 } from './rules.ts';
 
 const SHIPPED = fileURLToPath(new URL('./rules/', import.meta.url));
@@ -210,6 +212,12 @@ describe('plannedRules', () => {
   test('knows the shortest range, which is the first to be too short', () => {
     expect(shortestRangeMs(planned('rate(a[5m]) > 1 and rate(a[1h]) > 1'))).toBe(300_000);
     expect(shortestRangeMs(planned('up == 0'))).toBe(0);
+  });
+
+  test('names those that a run is too short to see', () => {
+    const rules = [planned('up == 0', ', for: 2s'), planned('up == 0', ', for: 1m')];
+    const plan = { ...passingRun().plan, rules };
+    expect(undetectableRules(plan).map((r) => r.forMs)).toEqual([60_000]);
   });
 
   test('leaves recording rules out', () => {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { formatDuration } from '../base/duration.ts';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
 import { readYaml, type YamlFile } from '../base/yaml-file.ts';
-import type { PlannedRule } from '../evidence/plan.ts';
+import type { Plan, PlannedRule } from '../evidence/plan.ts';
 import { parsePrometheusDuration } from './rules/prometheus-duration.ts';
 import { promqlProblems, promqlRanges, scalePromql } from './rules/promql.ts';
 
@@ -231,4 +231,10 @@ export function detectionBudgetMs(rule: PlannedRule, scrapeMs: number, evaluatio
 /** Shortest window of a rule, ms, 0 without one: under four scrapes `rate()` and `increase()` in it are blind or jumpy. */
 export function shortestRangeMs(rule: PlannedRule): number {
   return promqlRanges(rule.expr).shortestMs;
+}
+
+/** Rules that a run is too short to see firing: their silence proves nothing, and the plan and the verdict say so. */
+export function undetectableRules(plan: Plan): PlannedRule[] {
+  const end = plan.phases.at(-1)?.endMs ?? 0;
+  return plan.rules.filter((rule) => rule.forMs + plan.scrapeMs + plan.evaluationMs > end);
 }

@@ -1,5 +1,8 @@
 import type { ThrottleDriver } from '../drivers.ts';
 
+/** Marks the probe's own requests: they are throttled as all others, and not counted as the platform's. */
+export const PROBE_HEADER = 'x-faultline-probe';
+
 /** Speaks to a throttle proxy's control port. */
 export function throttleClient(controlUrl: string, registryUrl: string): ThrottleDriver {
   const call = async (method: string, body?: unknown): Promise<{ throttled: number }> => {

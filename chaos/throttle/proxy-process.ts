@@ -1,9 +1,10 @@
 /**
  * A reverse proxy before the registry that can throttle as Amazon ECR does. Always in the path, so that switching the
  * fault on changes nothing but the limit. Environment: LISTEN_PORT, UPSTREAM (host:port), CONTROL_PORT.
- * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"}, DELETE /, GET / -> {"throttled","passed"}.
+ * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"}, DELETE /, GET / -> {"throttled"}: refused so far, the probe's own left out.
  */
 import { Agent, createServer, request } from 'node:http';
+import { PROBE_HEADER } from './client.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 const [upstreamHost, upstreamPort] = String(process.env.UPSTREAM).split(':') as [string, string];
@@ -12,11 +13,10 @@ const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 const BODY = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] });
 let bucket: TokenBucket | undefined;
 let throttled = 0;
-let passed = 0;
 
 const proxy = createServer((incoming, outgoing) => {
   if (bucket && !bucket.take(performance.now())) {
-    throttled++;
+    if (!incoming.headers[PROBE_HEADER]) throttled++;
     // The body of a refused upload is read and dropped: closing early would look like a network fault.
     incoming.resume();
     outgoing
@@ -27,7 +27,6 @@ const proxy = createServer((incoming, outgoing) => {
       .end(BODY);
     return;
   }
-  passed++;
   const upstream = request(
     {
       host: upstreamHost,
@@ -57,7 +56,7 @@ const control = createServer((incoming, outgoing) => {
       const { ratePerSecond, burst } = JSON.parse(text) as { ratePerSecond: number; burst: number };
       bucket = new TokenBucket(ratePerSecond, burst, performance.now());
     } else if (incoming.method === 'DELETE') bucket = undefined;
-    outgoing.end(JSON.stringify({ throttled, passed }));
+    outgoing.end(JSON.stringify({ throttled }));
   });
 });
 

@@ -55,18 +55,19 @@ describe('registry-throttled through the real proxy', () => {
     expect(response.headers.get('location')).toBe(`${throttle.registryUrl}/next`);
   });
 
-  it('is seen by its probe while it lasts, and not before or after', async () => {
+  it('is seen by its probe while it refuses somebody, and not before or after', async () => {
     const fault = registryThrottled.arm('t', { ratePerSecond: 1, burst: 2 }, { throttle });
     expect((await fault.probe()).seen).toBe(false);
     await fault.inject();
-    expect(await fault.probe()).toMatchObject({ seen: true });
+    expect(await fault.probe()).toMatchObject({ seen: false, detail: expect.stringMatching(/own 0$/) });
     const refused = await fetch(`${throttle.registryUrl}/v2/`, { method: 'POST', body: 'x'.repeat(100_000) });
     expect([refused.status, await refused.json()]).toEqual([
       429,
       { errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] },
     ]);
+    expect(await fault.probe()).toMatchObject({ seen: true, detail: expect.stringMatching(/own 1$/) });
     await fault.revert();
     expect((await fault.probe()).seen).toBe(false);
-    expect(await throttle.throttled()).toBeGreaterThan(0);
+    expect(await throttle.throttled()).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 /** The three kinds of alert contract. A finding that rests on what was seen outweighs one that rests on what was not seen. */
 import type { AlertContract, Plan } from '../../evidence/plan.ts';
 import type { Verdict } from '../../evidence/verdict.ts';
+import { undetectableRules } from '../rules.ts';
 import { type AlertHistory, type Delivered, firingOf, hasLabels, instanceKey } from './alert-history.ts';
 import type { FaultFacts } from './fault-facts.ts';
 import { seconds } from './numbers.ts';
@@ -47,7 +48,11 @@ export function conclude(f: Findings): { verdict: Verdict; message: string } {
 
 const NO_TIMINGS: Timings = { detectionMs: null, deliveryMs: null, clearMs: null };
 
-export function judgeMustNotFire({ history, endMs }: Setting, f: Findings, unplanned: boolean): void {
+export function judgeMustNotFire(
+  { plan, contract, history, endMs }: Setting,
+  f: Findings,
+  unplanned: boolean,
+): void {
   const firing = firingOf(history).filter((i) => i.toMs === null || i.toMs > 0);
   const delivered = history.delivered.filter((d) => d.state === 'firing' && d.t >= 0);
   const why = unplanned ? ', and the plan has no rule of that name' : '';
@@ -56,7 +61,10 @@ export function judgeMustNotFire({ history, endMs }: Setting, f: Findings, unpla
       `it fired at ${seconds(firing[0].fromMs)}${firing[0].toMs === null ? ` and still did at ${seconds(endMs)}` : ` until ${seconds(firing[0].toMs)}`}${why}`,
     );
   if (delivered[0]) f.seen.push(`it was delivered to the receiver at ${seconds(delivered[0].t)}${why}`);
-  f.good.push('it did not fire');
+  const blind = undetectableRules(plan).some((r) => r.alert === contract.alert);
+  f.good.push(
+    blind ? 'it did not fire, which proves nothing: the run is shorter than its `for`' : 'it did not fire',
+  );
 }
 
 export function judgeMayFire(s: Setting, f: Findings): Timings {

@@ -176,6 +176,15 @@ describe('must-fire', () => {
       'not proven to have bitten',
     ],
     [
+      'never fired, under a load that is not to be trusted',
+      (r) => {
+        keep(r.alerts, () => false);
+        keep(r.journal, (e) => e.type !== 'load.ended');
+      },
+      'unknown',
+      'the load is not to be trusted',
+    ],
+    [
       'the evidence ends before the deadline to fire',
       (r) => {
         keep(r.alerts, () => false);
@@ -233,6 +242,20 @@ describe('may-fire', () => {
 });
 
 describe('must-not-fire', () => {
+  it('says of a rule that needs longer than the run that its silence proves nothing', async () => {
+    const verdict = await judged((r) => {
+      for (const rule of r.plan.rules) if (rule.alert === 'BuildFailureRateHigh') rule.forMs = 3_600_000;
+    });
+    expect(check(verdict, MUST_NOT)).toMatchObject({
+      verdict: 'pass',
+      message: expect.stringContaining('proves nothing'),
+    });
+  });
+  it('leaves out of the verdict what was delivered before the run began', async () => {
+    const verdict = await judged((r) => r.alerts.unshift(receiver(-3000, 'BuildFailureRateHigh', 'firing')));
+    const result = verdict.alerts.find((a) => a.alert === 'BuildFailureRateHigh');
+    expect(result).toMatchObject({ verdict: 'pass', delivered: [] });
+  });
   const cases: [string, (r: SyntheticRun) => void][] = [
     ['firing in Prometheus', (r) => r.alerts.push(...fired('BuildFailureRateHigh', 25_000, 26_000))],
     ['delivered to the receiver', (r) => r.alerts.push(receiver(25_000, 'BuildFailureRateHigh', 'firing'))],

@@ -16,6 +16,7 @@ import {
 } from './alert-contracts.ts';
 import { type AlertHistory, firingOf, historiesOf, pendingOf } from './alert-history.ts';
 import type { Context, Finding } from './context.ts';
+import { loadProblems } from './load.ts';
 import { rounded, seconds } from './numbers.ts';
 
 /** Fewer evaluations than this share of the expected ones: Prometheus was not there for much of the run. */
@@ -64,8 +65,10 @@ export async function checkAlerts(c: Context): Promise<Finding> {
       const findings = newFindings();
       if (!strangers.includes(contract.alert))
         findings.blocking.push(...(await evaluationProblems(c, contract)));
-      if (contract.expect === 'must-fire') timings = judgeMustFire(setting, findings);
-      else if (contract.expect === 'may-fire') timings = judgeMayFire(setting, findings);
+      if (contract.expect === 'must-fire') {
+        timings = judgeMustFire(setting, findings);
+        if (findings.absent.length > 0) findings.blocking.push(...(await loadProblems(c)));
+      } else if (contract.expect === 'may-fire') timings = judgeMayFire(setting, findings);
       else judgeMustNotFire(setting, findings, strangers.includes(contract.alert));
       const window = { fromMs: 0, toMs: rounded(setting.endMs) ?? 0 };
       return {
@@ -89,7 +92,9 @@ export async function checkAlerts(c: Context): Promise<Finding> {
       verdict: check.verdict,
       pending: pendingOf(history).map(roundedInterval),
       firing: firingOf(history).map(roundedInterval),
-      delivered: history.delivered.map((d) => ({ t: rounded(d.t) ?? 0, state: d.state })),
+      delivered: history.delivered
+        .filter((d) => d.t >= 0)
+        .map((d) => ({ t: rounded(d.t) ?? 0, state: d.state })),
       detectionMs: rounded(timings.detectionMs),
       deliveryMs: rounded(timings.deliveryMs),
       clearMs: rounded(timings.clearMs),

@@ -46,12 +46,15 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
     return { verdict: 'unknown', message: "the clients' evidence gives no number", evidence };
   if (samples.length === 0)
     return { verdict: 'unknown', message: `there is no sample of ${claim.counter}`, evidence };
-  const counted = totalIncrease(samples);
+  const { sum: counted, unseen } = increaseOf(samples);
   if (!Number.isFinite(counted))
     return { verdict: 'unknown', message: `${claim.counter} has samples that are not numbers`, evidence };
-  const tolerance = Math.max(claim.tolerance * Math.abs(client), claim.toleranceAbs);
+  const agreed = Math.max(claim.tolerance * Math.abs(client), claim.toleranceAbs);
+  // What died uncounted can only be missing from the platform's side.
+  const tolerance = counted < client ? agreed + unseen : agreed;
   const difference = Math.abs(client - counted);
-  const message = `clients saw ${text(client)}, ${claim.counter} counted ${text(counted)}: ${text(difference)} apart, at most ${text(tolerance)} may be`;
+  const died = tolerance > agreed ? `, ${text(unseen)} of it uncounted by processes that ended` : '';
+  const message = `clients saw ${text(client)}, ${claim.counter} counted ${text(counted)}: ${text(difference)} apart, at most ${text(tolerance)} may be${died}`;
   if (difference <= tolerance) return { verdict: 'pass', message, evidence };
   const doubts = await recordProblems(c);
   if (doubts.length === 0) return { verdict: 'fail', message, evidence };
@@ -66,15 +69,31 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
  * Increase of a counter over all of its label sets. A sample below the one before it is a reset (the process was started anew):
  * it counts from 0. A series whose first sample is after the run's origin counts from 0 too; one that was there before, from its
  * last sample at or before the origin.
+ *
+ * `unseen`: a process that dies takes with it what it counted since its last scrape. For each reset that is at most about what the
+ * series rose by between any two samples until then; Prometheus' own `increase()` leaves it out in the same way.
  * @param samples in the order of labels and time
  */
-export function totalIncrease(samples: readonly { labels: string; t_us: number; value: number }[]): number {
+export function increaseOf(samples: readonly { labels: string; t_us: number; value: number }[]): {
+  sum: number;
+  unseen: number;
+} {
   let sum = 0;
+  let unseen = 0;
+  let steepest = 0;
   samples.forEach((s, i) => {
     const before = samples[i - 1];
-    if (s.t_us <= 0) return;
-    if (!before || before.labels !== s.labels || s.value < before.value) sum += s.value;
-    else sum += s.value - before.value;
+    if (!before || before.labels !== s.labels) {
+      steepest = 0;
+      if (s.t_us > 0) sum += s.value;
+    } else if (s.value < before.value) {
+      if (s.t_us <= 0) return;
+      sum += s.value;
+      unseen += steepest;
+    } else {
+      steepest = Math.max(steepest, s.value - before.value);
+      if (s.t_us > 0) sum += s.value - before.value;
+    }
   });
-  return sum;
+  return { sum, unseen };
 }

@@ -154,6 +154,12 @@ export async function recordProblems(c: Context): Promise<string[]> {
   return problems;
 }
 
+/** Why the load may not have been the planned one; empty when it was. What it should have caused may then have lacked its cause. */
+export async function loadProblems(c: Context): Promise<string[]> {
+  const { checks } = await checkLoad(c);
+  return checks.filter((x) => x.verdict !== 'pass').map((x) => `${x.id}: ${x.message}`);
+}
+
 async function judgeGenerator(c: Context): Promise<Judgement> {
   const cpu = (await c.entries('generator.sample')).map((e) => e.cpu).sort((a, b) => a - b);
   const evidence = [
