@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { formatDuration } from '../base/duration.ts';
+import { undetectableRules } from '../evidence/detectable.ts';
 import type { Plan } from '../evidence/plan.ts';
-import { undetectableRules } from '../slo/rules.ts';
 import { type PlanOptions, planOptions, prepare } from './prepare.ts';
 
 export const planCommand: CommandModule<object, PlanOptions & { json: boolean }> = {
@@ -65,7 +65,7 @@ function describePlan(plan: Plan): string {
   lines.push(`    none of the other ${plan.rules.length - plan.alerts.length} rules may fire`);
   if (blind.length > 0)
     lines.push(
-      '  could not be detected in a run this short, so their silence proves nothing',
+      '  could not be detected by a run this short at this time scale, so their silence proves nothing',
       `    ${blind.join(', ')}`,
     );
   return `${lines.join('\n')}\n`;

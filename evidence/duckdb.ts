@@ -145,9 +145,12 @@ export function copySql(select: string, file: string): string {
   return `COPY (${select}) TO ${quote(file)} (FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP})`;
 }
 
-/** A text as an SQL literal. */
+/** A text as an SQL literal. A zero byte would end DuckDB's statement, so it is put in by its number. */
 export function quote(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+  return text
+    .split('\0')
+    .map((piece) => `'${piece.replaceAll("'", "''")}'`)
+    .join(' || chr(0) || ');
 }
 
 function safeNumber(value: bigint, column: string): number {

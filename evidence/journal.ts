@@ -49,8 +49,6 @@ export const JournalEntry = z.discriminatedUnion('type', [
     signal: z.string().nullable(),
     expected: z.boolean(),
   }),
-  /** The platform's readiness as the harness sees it from outside, on change only. */
-  entry('component.ready', { component: z.string(), ready: z.boolean() }),
   entry('drain.started', { outstanding: z.number() }),
   entry('drain.ended', { outstanding: z.number(), timedOut: z.boolean() }),
   entry('abort', {

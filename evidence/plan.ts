@@ -117,7 +117,9 @@ export const PlannedRule = z.strictObject({
   alert: z.string(),
   expr: z.string(),
   forMs: z.number(),
+  /** The longest and the shortest look-back of the expression, ms; 0 without one. */
   rangeMs: z.number(),
+  shortestRangeMs: z.number(),
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.string()),
   file: z.string(),
@@ -170,7 +172,7 @@ export const Plan = z.strictObject({
     /** Generator CPU above this (1 = one core; whole machine counted by `cores`) makes the load untrusted. */
     maxCpuShare: z.number(),
   }),
-  /** Compared totals: what clients saw against what the platform counted. `client` is SQL giving one number over the views. */
+  /** What clients saw against what the platform counted. `client`: SQL over the views, rows of `t_us` (when) and `n` (how many). */
   honesty: z.array(
     z.strictObject({
       name: z.string(),

@@ -251,6 +251,7 @@ function planOf(streams: Stream[]): Plan {
       expr: 'up == 0',
       forMs: 2000,
       rangeMs: 0,
+      shortestRangeMs: 0,
       labels: { severity: 'critical' },
       annotations: {},
       file: 'slo/rules/sre-guide.yaml',
@@ -272,7 +273,7 @@ function planOf(streams: Stream[]): Plan {
     honesty: [
       {
         name: 'events-accepted',
-        client: 'SELECT count(*) FROM requests WHERE status = 202',
+        client: 'SELECT done_us AS t_us, 1 AS n FROM requests WHERE status = 202',
         counter: 'cloudevents_received_total',
         tolerance: 0.02,
         toleranceAbs: 2,

@@ -108,7 +108,6 @@ export function marksOf(verdict: VerdictDocument, journal: JournalEntry[]): Mark
     // What exits as expected after the drain is the target being taken down.
     if (e.type === 'component.exited' && e.expected && e.t > ended) continue;
     if (e.type === 'component.exited') add(e.t, `${e.component} exited (${e.signal ?? `code ${e.code}`})`);
-    else if (e.type === 'component.ready') add(e.t, `${e.component} ${e.ready ? 'ready' : 'not ready'}`);
     else if (e.type === 'abort') add(e.t, `abort: ${e.condition}`);
     else if (e.type === 'drain.started') add(e.t, `drain: ${e.outstanding} outstanding`);
     else if (e.type === 'drain.ended')

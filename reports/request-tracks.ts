@@ -1,6 +1,6 @@
 /** Tracks from what the clients saw: rate, errors and response time of each stream, and each event's way to its result. */
+import { type Database, quote } from '../evidence/duckdb.ts';
 import { FILES } from '../evidence/tables.ts';
-import { sqlText, type Tables } from './tables.ts';
 import type { Line, Track } from './timeline.ts';
 
 const round = (value: unknown) => Number(Number(value).toPrecision(4));
@@ -21,10 +21,10 @@ function withZeros(points: Points, intended: Record<string, unknown>[]): Points 
   return [...all].sort((a, b) => a[0] - b[0]);
 }
 
-export async function streamTracks(tables: Tables, stream: string, width: number): Promise<Track[]> {
+export async function streamTracks(db: Database, stream: string, width: number): Promise<Track[]> {
   const us = width * 1000;
   const perSecond = 1000 / width;
-  const where = `WHERE stream = ${sqlText(stream)}`;
+  const where = `WHERE stream = ${quote(stream)}`;
   const sent: Query = (from) => `SELECT sent_us // ${us} * ${width} AS t, count(*) * ${perSecond} AS sent
 FROM ${from} ${where} AND sent_us IS NOT NULL GROUP BY t ORDER BY t`;
   // A bucket in which nothing was intended is rate 0, not no rate: hence a row for every bucket of the stream.
@@ -39,9 +39,9 @@ FROM bucket LEFT JOIN (FROM ${from} ${where}) ON intended_us // ${us} = b GROUP 
   quantile_disc(done_us - intended_us, 0.95) / 1e3 AS p95,
   quantile_disc(done_us - intended_us, 0.99) / 1e3 AS p99
 FROM ${from} ${where} AND done_us IS NOT NULL GROUP BY t ORDER BY t`;
-  const rates = await tables.rows(rate('requests'));
-  const sents = await tables.rows(sent('requests'));
-  const latencies = await tables.rows(latency('requests'));
+  const rates = await db.rows(rate('requests'));
+  const sents = await db.rows(sent('requests'));
+  const latencies = await db.rows(latency('requests'));
   const line = (name: string, style: Line['style'], points: Points): Line => ({
     name,
     style,
@@ -88,13 +88,13 @@ FROM ${from} ${where} AND done_us IS NOT NULL GROUP BY t ORDER BY t`;
 }
 
 /** Accepted -> processed: what the sender of an event really waits for. */
-export async function ledgerTracks(tables: Tables, width: number): Promise<Track[]> {
+export async function ledgerTracks(db: Database, width: number): Promise<Track[]> {
   const query: Query = (from) => `SELECT sent_us // ${width * 1000} * ${width} AS t,
   quantile_disc(first_processed_us - sent_us, 0.50) / 1e6 AS p50,
   quantile_disc(first_processed_us - sent_us, 0.95) / 1e6 AS p95,
   quantile_disc(first_processed_us - sent_us, 0.99) / 1e6 AS p99
 FROM ${from} WHERE first_processed_us IS NOT NULL AND sent_us IS NOT NULL GROUP BY t ORDER BY t`;
-  const rows = await tables.rows(query('ledger'));
+  const rows = await db.rows(query('ledger'));
   if (rows.length === 0) return [];
   const lines = (['p50', 'p95', 'p99'] as const).map(
     (p): Line => ({ name: p, style: p, gapMs: width * 2.5, points: pointsOf(rows, p) }),

@@ -120,6 +120,7 @@ export function samplePlan(o: Required<SampleOptions>): Plan {
         expr: 'up{job="builder"} == 0',
         forMs: 5000,
         rangeMs: 0,
+        shortestRangeMs: 0,
         labels: { severity: 'critical' },
         annotations: { summary: 'No builder is up' },
         file: 'slo/rules/critical.yaml',

@@ -1,11 +1,13 @@
 /** The verdict of the sample bundle, computed from its tables where a table has the number. Not the judge: see slo/. */
+
+import { type Database, quote } from '../evidence/duckdb.ts';
 import type { Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
 import type { Check, Verdict } from '../evidence/verdict.ts';
 import { VerdictDocument } from '../evidence/verdict.ts';
 import type { SampleOptions } from './sample.ts';
 import { PHASES, SILENT } from './sample-plan.ts';
-import { openTables, sqlText, type Tables } from './tables.ts';
+import { openTables } from './tables.ts';
 
 export interface SampleFacts {
   alerts: {
@@ -22,17 +24,13 @@ const six = (x: number) => Number(x.toPrecision(6));
 const SEEN = 41_050;
 const GONE = 77_200;
 
-async function coreOf(
-  tables: Tables,
-  stream: string,
-  phase: { name: string; startMs: number; endMs: number },
-) {
+async function coreOf(db: Database, stream: string, phase: { name: string; startMs: number; endMs: number }) {
   const sql = `SELECT count(*) AS requests, count(*) FILTER (outcome = 'unsent') AS unsent,
     count(*) FILTER (outcome IN ('failed', 'timeout')) AS failed, count(*) FILTER (outcome = 'ok') AS ok,
     avg(done_us - intended_us) AS mean, quantile_disc(done_us - intended_us, [0.5, 0.95, 0.99]) AS q,
     max(done_us - intended_us) AS max, sum(done_us - intended_us) AS total
-    FROM requests WHERE stream = ${sqlText(stream)} AND phase = '${phase.name}'`;
-  const [row] = await tables.rows(sql);
+    FROM requests WHERE stream = ${quote(stream)} AND phase = '${phase.name}'`;
+  const [row] = await db.rows(sql);
   const r = row as Record<string, unknown>;
   const q = (r.q as number[]).map((us) => six(us / 1e6));
   const seconds = (phase.endMs - phase.startMs) / 1000;
@@ -56,8 +54,10 @@ async function coreOf(
   };
 }
 
-async function ledgerOf(tables: Tables) {
-  const rows = await tables.rows(`SELECT phase, count(*) AS attempted, count(*) FILTER (accepted) AS accepted,
+async function ledgerOf(db: Database) {
+  const rows = await db.rows<
+    Record<string, unknown>
+  >(`SELECT phase, count(*) AS attempted, count(*) FILTER (accepted) AS accepted,
     count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (accepted AND processed = 0) AS lost,
     count(*) FILTER (processed > 1) AS duplicated, count(*) FILTER (stream IS NULL) AS unexpected,
     count(*) FILTER (NOT accepted AND processed > 0) AS recovered FROM ledger GROUP BY phase`);
@@ -78,7 +78,7 @@ async function ledgerOf(tables: Tables) {
 }
 
 export async function sampleVerdict(dir: string, plan: Plan, o: Required<SampleOptions>) {
-  const tables = await openTables(dir);
+  const { db } = await openTables(dir);
   const fault = plan.faults[0]?.name ?? '';
   const checks: CheckOf[] = [];
   const check = (
@@ -102,9 +102,9 @@ export async function sampleVerdict(dir: string, plan: Plan, o: Required<SampleO
     return id + o.taint;
   };
   const core = [];
-  for (const s of plan.streams) for (const p of PHASES) core.push(await coreOf(tables, s.name, p));
-  const ledger = await ledgerOf(tables);
-  tables.close();
+  for (const s of plan.streams) for (const p of PHASES) core.push(await coreOf(db, s.name, p));
+  const ledger = await ledgerOf(db);
+  db.close();
 
   check('harness/outcome', 'harness', 'The run completed', 'pass', 'completed', {
     evidence: [{ file: FILES.journal, query: "type = 'run.ended'", samples: 1 }],

@@ -184,7 +184,6 @@ function journalOf(options: Required<SampleOptions>): JournalEntry[] {
   const fault = `kill-builder${options.taint}`;
   const facts: [number, JournalFact][] = [
     [-9000, { type: 'component.started', component: 'builder', pid: 4711 }],
-    [-2000, { type: 'component.ready', component: 'builder', ready: true }],
     [0, { type: 'run.started' }],
     ...PHASES.flatMap((p): [number, JournalFact][] => [
       [p.startMs, { type: 'phase.started', phase: p.name }],
@@ -208,7 +207,6 @@ function journalOf(options: Required<SampleOptions>): JournalEntry[] {
     [76_000, { type: 'fault.reverting', fault }],
     [76_400, { type: 'fault.reverted', fault }],
     [76_500, { type: 'component.started', component: 'builder', pid: 4802 }],
-    [76_900, { type: 'component.ready', component: 'builder', ready: true }],
     [77_200, { type: 'fault.effect-gone', fault, probe: 'builder-health', detail: 'ready' }],
     [77_900, { type: 'fault.audit', fault, clean: true, leaks: [] }],
     [150_010, { type: 'drain.started', outstanding: 9 }],

@@ -1,8 +1,9 @@
 /** Tracks from series.parquet: what the platform says of itself. A few stand in sight, the others below “More series”. */
+
+import { type Database, quote } from '../evidence/duckdb.ts';
 import type { Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
 import { pointsOf, type Query } from './request-tracks.ts';
-import { sqlText, type Tables } from './tables.ts';
 import type { Line, Track } from './timeline.ts';
 
 const MAX_LINES = 6;
@@ -73,9 +74,9 @@ function groupOf(query: string, kind: string, plan: Plan | undefined): Omit<Grou
   };
 }
 
-async function groupsOf(tables: Tables, plan: Plan | undefined): Promise<Group[]> {
+async function groupsOf(db: Database, plan: Plan | undefined): Promise<Group[]> {
   // A series of one instant (such as the number of evaluations at the end) is no curve.
-  const found = await tables.rows(`SELECT query, kind FROM series WHERE kind IN ('range', 'observed')
+  const found = await db.rows(`SELECT query, kind FROM series WHERE kind IN ('range', 'observed')
     GROUP BY query, kind HAVING count(DISTINCT t_us) > 1 ORDER BY query, kind`);
   const groups = new Map<string, Group>();
   for (const row of found) {
@@ -96,8 +97,8 @@ function labelsOf(labels: string): Record<string, string> {
   }
 }
 
-async function linesOf(tables: Tables, group: Group, query: Query, gapMs: number): Promise<Line[]> {
-  const byLabels = Map.groupBy(await tables.rows(query('series')), (row) =>
+async function linesOf(db: Database, group: Group, query: Query, gapMs: number): Promise<Line[]> {
+  const byLabels = Map.groupBy(await db.rows(query('series')), (row) =>
     JSON.stringify([row.query, row.labels]),
   );
   const lines = [...byLabels.values()].flatMap((rows) => {
@@ -134,7 +135,7 @@ const samePoints = (a: Line, b: Line) => JSON.stringify(a.points) === JSON.strin
  * is drawn already is left out.
  */
 export async function seriesTracks(
-  tables: Tables,
+  db: Database,
   plan: Plan | undefined,
   width: number,
   endMs: number,
@@ -142,14 +143,14 @@ export async function seriesTracks(
   const tracks: Track[] = [];
   const zero: string[] = [];
   const gapMs = Math.max(width, plan?.scrapeMs ?? 1000) * 4;
-  for (const group of await groupsOf(tables, plan)) {
+  for (const group of await groupsOf(db, plan)) {
     if (tracks.length >= MAX_TRACKS) break;
-    const where = `query IN (${group.queries.map(sqlText).join(', ')}) AND kind = ${sqlText(group.kind)}
+    const where = `query IN (${group.queries.map(quote).join(', ')}) AND kind = ${quote(group.kind)}
   AND isfinite(value) AND t_us BETWEEN 0 AND ${endMs * 1000}`;
     const query: Query = (from) => `SELECT query, labels, min(t_us) // 1000 AS t, max(value) AS value
 FROM ${from} WHERE ${where}
 GROUP BY query, labels, t_us // ${width * 1000} ORDER BY query, labels, t`;
-    const lines = await linesOf(tables, group, query, gapMs);
+    const lines = await linesOf(db, group, query, gapMs);
     if (lines.length === 0) continue;
     const more = group.place === null;
     if (more && lines.every((line) => line.points.every(([, value]) => value === 0))) {

@@ -3,6 +3,7 @@
  * into fixed buckets, so that the size of the page depends on the run's length, not on its number of requests.
  */
 import type { AlertChange } from '../evidence/alerts.ts';
+import type { Database } from '../evidence/duckdb.ts';
 import type { JournalEntry } from '../evidence/journal.ts';
 import type { Phase, Plan } from '../evidence/plan.ts';
 import { FILES, type TableName } from '../evidence/tables.ts';
@@ -10,7 +11,7 @@ import type { VerdictDocument } from '../evidence/verdict.ts';
 import { alertLanes, faultLanes, type Lane, type Mark, marksOf } from './lanes.ts';
 import { ledgerTracks, streamTracks } from './request-tracks.ts';
 import { seriesTracks } from './series-tracks.ts';
-import { openTables, type Tables } from './tables.ts';
+import { openTables } from './tables.ts';
 
 /** One line of a track. Points are [ms, value], ascending; the client breaks the line where `gapMs` is exceeded. */
 export interface Line {
@@ -94,8 +95,8 @@ const ROOM_MS = 500;
  * Where the axis ends: with the last activity of the run, not with the taking down of its target. A run that did not
  * complete ends where it stopped, whatever its plan meant to do after.
  */
-async function endOf({ verdict, journal, alerts, phases }: TimelineSource, tables: Tables): Promise<number> {
-  const [row] = await tables.rows(`SELECT max(t) // 1000 AS t FROM (
+async function endOf({ verdict, journal, alerts, phases }: TimelineSource, db: Database): Promise<number> {
+  const [row] = await db.rows(`SELECT max(t) // 1000 AS t FROM (
     SELECT max(greatest(sent_us, done_us)) AS t FROM requests
     UNION ALL SELECT max(greatest(answered_us, first_processed_us)) FROM ledger)`);
   const completed = verdict.run.outcome === 'completed';
@@ -119,19 +120,19 @@ async function endOf({ verdict, journal, alerts, phases }: TimelineSource, table
 
 export async function collectTimeline(source: TimelineSource): Promise<Timeline> {
   const { plan, verdict, journal, phases } = source;
-  const tables = await openTables(source.dir);
+  const { db, missing } = await openTables(source.dir);
   try {
-    const endMs = await endOf(source, tables);
+    const endMs = await endOf(source, db);
     const pointMs = bucketWidth(endMs, source.buckets);
     const bucketMs = Math.max(pointMs, LEAST_BUCKET_MS);
-    const rows = await tables.rows('SELECT DISTINCT stream FROM requests ORDER BY stream');
+    const rows = await db.rows('SELECT DISTINCT stream FROM requests ORDER BY stream');
     const names = rows.map((row) => String(row.stream));
     const planned = plan?.streams.map((stream) => stream.name).filter((name) => names.includes(name)) ?? [];
     const tracks: Track[] = [];
     for (const stream of new Set([...planned, ...names]))
-      tracks.push(...(await streamTracks(tables, stream, bucketMs)));
-    tracks.push(...(await ledgerTracks(tables, bucketMs)));
-    const series = await seriesTracks(tables, plan, pointMs, endMs);
+      tracks.push(...(await streamTracks(db, stream, bucketMs)));
+    tracks.push(...(await ledgerTracks(db, bucketMs)));
+    const series = await seriesTracks(db, plan, pointMs, endMs);
     const lanes = alertLanes(source, endMs);
     return {
       endMs,
@@ -143,10 +144,10 @@ export async function collectTimeline(source: TimelineSource): Promise<Timeline>
       tracks: [...tracks, ...series.tracks],
       zero: series.zero,
       missing: Object.fromEntries(
-        Object.entries(tables.missing).map(([table, reason]) => [FILES[table as TableName], String(reason)]),
+        Object.entries(missing).map(([table, reason]) => [FILES[table as TableName], String(reason)]),
       ),
     };
   } finally {
-    tables.close();
+    db.close();
   }
 }

@@ -13,6 +13,7 @@ const rule = (alert: string, forMs: number, rangeMs = 0): PlannedRule => ({
   expr: 'up == 0',
   forMs,
   rangeMs,
+  shortestRangeMs: rangeMs,
   labels: {},
   annotations: {},
   file: 'rules.yaml',

@@ -7,6 +7,7 @@ import { formatDuration } from '../base/duration.ts';
 import type { Diagnostic } from '../base/errors.ts';
 import { RefusedError } from '../base/errors.ts';
 import { segmentCount } from '../base/schedule.ts';
+import { isBlind, MIN_SCRAPES_PER_WINDOW } from '../evidence/detectable.ts';
 import {
   type AlertContract,
   BUNDLE_VERSION,
@@ -39,9 +40,6 @@ export interface RunFacts {
  * phase, Alertmanager's grouping and the notification. Measured on 2 busy cores: 0.4 to 1.6 s.
  */
 export const SLACK_MS = 2000;
-
-/** Windows under this many scrapes make rate() blind. Source: Prometheus documentation, "rate() … at least two samples", doubled for a lost scrape. */
-const MIN_SCRAPES_PER_WINDOW = 4;
 
 type Spec = Scenario['spec'];
 
@@ -374,10 +372,10 @@ function refuseUndetectable(
 function refuseBlindRules(alerts: AlertContract[], catalog: Catalog, complain: Complain): void {
   for (const rule of catalog.rules) {
     const contract = alerts.findIndex((a) => a.alert === rule.alert && a.expect === 'must-fire');
-    if (contract >= 0 && rule.rangeMs > 0 && rule.rangeMs < MIN_SCRAPES_PER_WINDOW * catalog.scrapeMs) {
+    if (contract >= 0 && isBlind(rule, catalog.scrapeMs)) {
       complain(
         ['alerts', 'mustFire', contract],
-        `the range of ${rule.alert} is ${seconds(rule.rangeMs)} at this time scale, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a smaller --time-scale`,
+        `the range of ${rule.alert} is ${seconds(rule.shortestRangeMs)} at this time scale, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a smaller --time-scale`,
       );
     }
   }

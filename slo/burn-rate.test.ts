@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { burnRateAlertName, burnRateRules } from './burn-rate.ts';
 import { loadObjectives } from './openslo.ts';
-import { loadRules, plannedRules, renderRules, scaleRules, shortestRangeMs } from './rules.ts';
+import { loadRules, plannedRules, renderRules, scaleRules } from './rules.ts';
 
 const OBJECTIVES = fileURLToPath(new URL('./objectives/', import.meta.url));
 const { objectives } = loadObjectives(
@@ -54,7 +54,7 @@ describe('burnRateRules', () => {
 
   test('windows shrink by the time scale only, and never to nothing', () => {
     const windows = plannedRules(scaleRules(rules, 60)).filter((r) => r.alert.startsWith('BuildSuccess'));
-    expect(windows.map((r) => [r.rangeMs, shortestRangeMs(r)])).toEqual([
+    expect(windows.map((r) => [r.rangeMs, r.shortestRangeMs])).toEqual([
       [60_000, 5_000],
       [360_000, 30_000],
       [1_440_000, 120_000],

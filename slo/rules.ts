@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { formatDuration } from '../base/duration.ts';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
 import { readYaml, type YamlFile } from '../base/yaml-file.ts';
-import type { Plan, PlannedRule } from '../evidence/plan.ts';
+import type { PlannedRule } from '../evidence/plan.ts';
 import { parsePrometheusDuration } from './rules/prometheus-duration.ts';
 import { promqlProblems, promqlRanges, scalePromql } from './rules/promql.ts';
 
@@ -208,7 +208,7 @@ function renderRule(rule: Rule): Record<string, unknown> {
   };
 }
 
-/** The alerts for `plan.json`; `rangeMs` is the longest look-back of the expression. Takes rules that are scaled already. */
+/** The alerts for `plan.json`. Takes rules that are scaled already. */
 export function plannedRules(rules: readonly Rule[]): PlannedRule[] {
   return rules
     .filter((rule) => rule.kind === 'alert')
@@ -217,6 +217,7 @@ export function plannedRules(rules: readonly Rule[]): PlannedRule[] {
       expr: rule.expr,
       forMs: rule.forMs,
       rangeMs: promqlRanges(rule.expr).longestMs,
+      shortestRangeMs: promqlRanges(rule.expr).shortestMs,
       labels: rule.labels,
       annotations: rule.annotations,
       file: rule.file,
@@ -226,15 +227,4 @@ export function plannedRules(rules: readonly Rule[]): PlannedRule[] {
 /** Longest time from the effect to the firing alert, ms: the window must fill, the condition hold, a scrape and an evaluation pass. */
 export function detectionBudgetMs(rule: PlannedRule, scrapeMs: number, evaluationMs: number): number {
   return rule.rangeMs + rule.forMs + scrapeMs + evaluationMs;
-}
-
-/** Shortest window of a rule, ms, 0 without one: under four scrapes `rate()` and `increase()` in it are blind or jumpy. */
-export function shortestRangeMs(rule: PlannedRule): number {
-  return promqlRanges(rule.expr).shortestMs;
-}
-
-/** Rules that a run is too short to see firing: their silence proves nothing, and the plan and the verdict say so. */
-export function undetectableRules(plan: Plan): PlannedRule[] {
-  const end = plan.phases.at(-1)?.endMs ?? 0;
-  return plan.rules.filter((rule) => rule.forMs + plan.scrapeMs + plan.evaluationMs > end);
 }

@@ -65,7 +65,7 @@ const ProfileFile = z.strictObject({
             /^(?:builds|invocations|events)-[a-z0-9-]+$/,
             'expected a name that begins with builds-, invocations- or events-',
           ),
-        /** SQL giving one number over the views of the bundle. */
+        /** SQL over the views of the bundle: a row for what the clients saw, `t_us` when (µs since the origin), `n` how many. */
         client: z.string().min(1),
         /** Name under `counters`. */
         counter: z.string(),

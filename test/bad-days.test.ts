@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { markedProcesses } from '../chaos/undo/marked.ts';
 import { bundles, faultline, onlyBundle, remains, SHORT, verdictOf } from './faultline.ts';
 
@@ -12,6 +13,10 @@ function killComponent(bundleRoot: string, pattern: RegExp): void {
   const victims = markedProcesses(String(runId)).filter((p) => pattern.test(p.command));
   expect(victims.length).toBeGreaterThan(0);
   for (const { pid } of victims) process.kill(pid, 'SIGKILL');
+}
+
+function workDirectory(runId: string): string {
+  return join(tmpdir(), `faultline-${process.getuid?.() ?? 0}`, runId);
 }
 
 async function runAndKill(pattern: RegExp, when: RegExp) {
@@ -54,14 +59,39 @@ describe('bad days end as unknown or error, with the reason, and leave nothing b
     await run.says(/phase baseline/);
     const [runId] = readdirSync(out);
     // It dies, and can not start again: its configuration is no longer one.
-    const work = join(tmpdir(), `faultline-${process.getuid?.() ?? 0}`, String(runId));
-    writeFileSync(join(work, 'rabbitmq', 'rabbitmq.conf'), 'no such = setting = at all\n');
+    writeFileSync(
+      join(workDirectory(String(runId)), 'rabbitmq', 'rabbitmq.conf'),
+      'no such = setting = at all\n',
+    );
     killComponent(out, /beam\.smp/);
     const { code } = await run.ended;
     const verdict = verdictOf(onlyBundle(out));
     expect([verdict.verdict, code]).not.toContain('pass');
     expect(verdict.run.outcomeReason ?? '').toMatch(/rabbitmq/);
     expect(remains()).toEqual([]);
+  });
+
+  it('a port is taken after it was chosen: the reason is said, and nothing is left', async () => {
+    const out = bundles();
+    const run = faultline(['run', SHORT, '--out', out]);
+    const config = await vi.waitFor(
+      () => {
+        const [runId] = readdirSync(out);
+        return readFileSync(join(workDirectory(String(runId)), 'rabbitmq', 'rabbitmq.conf'), 'utf8');
+      },
+      { timeout: 20_000, interval: 10 },
+    );
+    // RabbitMQ needs seconds until it listens: somebody else is faster.
+    const port = Number(/listeners\.tcp\.platform = 127\.0\.0\.1:(\d+)/.exec(config)?.[1]);
+    const squatter = createServer().listen(port, '127.0.0.1');
+    try {
+      const { code, stdout, stderr } = await run.ended;
+      expect(code).toBe(3);
+      expect(`${stdout}${stderr}`).toMatch(/rabbitmq.*(eaddrinuse|already in use|address in use)/is);
+      expect(remains()).toEqual([]);
+    } finally {
+      squatter.close();
+    }
   });
 
   it('an abort condition ends the run early: undone, fail, and it says why', async () => {

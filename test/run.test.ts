@@ -22,7 +22,8 @@ describe('a whole run', () => {
     const copy = join(bundles(), 'copy');
     cpSync(bundle, copy, { recursive: true });
     rmSync(join(copy, FILES.verdict));
-    expect((await faultline(['judge', copy]).ended).code).toBe(0);
+    const elsewhere = { TZ: 'Pacific/Auckland', LC_ALL: 'tr_TR.UTF-8', HOME: copy, TMPDIR: copy };
+    expect((await faultline(['judge', copy], elsewhere).ended).code).toBe(0);
     expect(readFileSync(join(copy, FILES.verdict)).equals(first)).toBe(true);
 
     // The same bundle without its load's records is no pass.

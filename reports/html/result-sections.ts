@@ -1,8 +1,8 @@
 /** The tables of the report: objectives, core metrics, recovery, ledger, checks with their evidence. */
+import { quote } from '../../evidence/duckdb.ts';
 import type { CoreMetrics, ObjectiveResult } from '../../evidence/verdict.ts';
 import type { ReportBundle } from '../bundle.ts';
 import { duration, exact, number, OPERATOR, plural, quantity, SIGN, unitOf } from '../format.ts';
-import { sqlText } from '../tables.ts';
 import {
   type Anchors,
   badge,
@@ -68,7 +68,7 @@ export const coreQuery = (c: CoreMetrics, seconds: number | null) => {
   count(*) FILTER (outcome IN ('failed', 'timeout')) AS failed${per},
   avg(done_us - intended_us) / 1e6 AS mean_s,
   quantile_disc(done_us - intended_us, [0.5, 0.95, 0.99, 1.0]) AS p50_p95_p99_max_us
-FROM 'requests.parquet' WHERE stream = ${sqlText(c.stream)} AND phase = ${sqlText(c.phase)}`;
+FROM 'requests.parquet' WHERE stream = ${quote(c.stream)} AND phase = ${quote(c.phase)}`;
 };
 
 export function core({ verdict: v }: ReportBundle): Markup {

@@ -1,7 +1,7 @@
 /** The three kinds of alert contract. A finding that rests on what was seen outweighs one that rests on what was not seen. */
+import { undetectableRules } from '../../evidence/detectable.ts';
 import type { AlertContract, Plan } from '../../evidence/plan.ts';
 import type { Verdict } from '../../evidence/verdict.ts';
-import { undetectableRules } from '../rules.ts';
 import { type AlertHistory, type Delivered, firingOf, hasLabels, instanceKey } from './alert-history.ts';
 import type { FaultFacts } from './fault-facts.ts';
 import { seconds } from './numbers.ts';
@@ -63,7 +63,9 @@ export function judgeMustNotFire(
   if (delivered[0]) f.seen.push(`it was delivered to the receiver at ${seconds(delivered[0].t)}${why}`);
   const blind = undetectableRules(plan).some((r) => r.alert === contract.alert);
   f.good.push(
-    blind ? 'it did not fire, which proves nothing: the run is shorter than its `for`' : 'it did not fire',
+    blind
+      ? 'it did not fire, which proves nothing: this run could not have seen it firing'
+      : 'it did not fire',
   );
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { SyntheticRun } from '../../evidence/testing.ts';
 import type { Check, Verdict } from '../../evidence/verdict.ts';
 import { combine } from './combine.ts';
-import { increaseOf } from './honesty.ts';
+import { increaseOf, resetsOf } from './honesty.ts';
 import { check, judged, keep } from './testing.ts';
 
 type Request = SyntheticRun['requests'][number];
@@ -231,43 +231,46 @@ describe('telemetry-honest', () => {
   it('takes resets and new series into account', () => {
     const s = (labels: string, ...values: [number, number][]) =>
       values.map(([t_us, value]) => ({ labels, t_us, value }));
-    const sum = (...samples: Parameters<typeof increaseOf>) => increaseOf(...samples).sum;
-    expect(sum(s('a', [1, 5], [2, 9], [3, 2], [4, 6]))).toBe(15);
-    expect(sum(s('a', [-1, 100], [0, 103], [1, 105]))).toBe(2);
-    expect(sum([...s('a', [0, 100], [1, 101]), ...s('b', [7, 3])])).toBe(4);
-    expect(sum(s('a', [0, 100], [1, 4]))).toBe(4);
+    expect(increaseOf(s('a', [1, 5], [2, 9], [3, 2], [4, 6]))).toBe(15);
+    expect(increaseOf(s('a', [-1, 100], [0, 103], [1, 105]))).toBe(2);
+    expect(increaseOf([...s('a', [0, 100], [1, 101]), ...s('b', [7, 3])])).toBe(4);
+    expect(increaseOf(s('a', [0, 100], [1, 4]))).toBe(4);
+    expect(increaseOf(s('a', [1, 5], [2, 9], [3, 2], [4, 6]), 2, 3)).toBe(2);
   });
 
-  it('allows for what a process that died had counted since its last scrape, once for each death', () => {
-    const s = (...values: [number, number][]) =>
-      values.map(([t_us, value]) => ({ labels: 'a', t_us, value }));
-    expect(increaseOf(s([1, 5], [2, 11], [3, 15]))).toEqual({ sum: 15, unseen: 0 });
-    expect(increaseOf(s([1, 5], [2, 11], [3, 15], [4, 0], [5, 40]))).toEqual({ sum: 55, unseen: 6 });
-    expect(increaseOf(s([1, 5], [2, 11], [3, 1], [4, 3], [5, 0]))).toEqual({ sum: 14, unseen: 12 });
-    expect(increaseOf(s([-2, 5], [-1, 11], [0, 1], [4, 3]))).toEqual({ sum: 2, unseen: 0 });
+  it('knows between which samples a process died, and takes those that died together as one', () => {
+    const s = (labels: string, ...values: [number, number][]) =>
+      values.map(([t_us, value]) => ({ labels, t_us, value }));
+    expect(resetsOf(s('a', [1, 5], [2, 9], [5, 2], [6, 6], [7, 0]))).toEqual([
+      { fromUs: 2, toUs: 5 },
+      { fromUs: 6, toUs: 7 },
+    ]);
+    expect(resetsOf([...s('a', [1, 5], [5, 2]), ...s('b', [2, 5], [6, 2])])).toEqual([
+      { fromUs: 1, toUs: 6 },
+    ]);
+    expect(resetsOf(s('a', [-2, 5], [-1, 1], [3, 2]))).toEqual([]);
   });
 
   it('forgives what died uncounted, never what was counted too much', async () => {
     const restart = (r: SyntheticRun, extra: number) => {
+      Object.assign(r.plan.honesty[0] as object, { tolerance: 0, toleranceAbs: 0 });
       const raw = r.series.filter((s) => s.kind === 'raw').sort((a, b) => a.t_us - b.t_us);
       const second = raw.slice(Math.floor(raw.length / 2));
       // What came since the last sample before the restart is never scraped.
       const lost = second[0]?.value ?? 0;
       for (const s of second) s.value += extra - lost;
     };
-    const verdict = await judged((r) => {
-      for (const h of r.plan.honesty) Object.assign(h, { tolerance: 0, toleranceAbs: 2 });
+    const died = check(await judged((r) => restart(r, 0)), 'telemetry/events-accepted');
+    expect(died.verdict).toBe('pass');
+    expect(died.message).toMatch(/and \d+ went with a process that ended before its scrape: 0 apart/);
+    const more = check(await judged((r) => restart(r, 1000)), 'telemetry/events-accepted');
+    expect(more.verdict).toBe('fail');
+    // What was lost outside of the gap is still missing.
+    const less = await judged((r) => {
       restart(r, 0);
+      for (const s of r.series) if (s.kind === 'raw' && s.t_us > 50_000_000) s.value -= 1;
     });
-    expect(check(verdict, 'telemetry/events-accepted')).toMatchObject({ verdict: 'pass' });
-    expect(check(verdict, 'telemetry/events-accepted').message).toContain(
-      'uncounted by processes that ended',
-    );
-    const much = await judged((r) => {
-      for (const h of r.plan.honesty) Object.assign(h, { tolerance: 0, toleranceAbs: 2 });
-      restart(r, 1000);
-    });
-    expect(check(much, 'telemetry/events-accepted').verdict).toBe('fail');
+    expect(check(less, 'telemetry/events-accepted').verdict).toBe('fail');
   });
 });
 

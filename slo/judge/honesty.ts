@@ -31,10 +31,10 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
   );
   for (const view of views) await c.need(view);
   await c.needQuery(claim.counter);
-  const clientSql = `SELECT (${claim.client})::DOUBLE AS client`;
+  const clientSql = `SELECT sum(n)::DOUBLE AS client FROM (${claim.client})`;
   const counterSql = `SELECT labels, t_us, value FROM series WHERE kind = 'raw' AND query = ${quote(claim.counter)} ORDER BY labels, t_us`;
   const { client } = await c.db.row<{ client: number | null }>(clientSql);
-  const samples = await c.db.rows<{ labels: string; t_us: number; value: number }>(counterSql);
+  const samples = await c.db.rows<Sample>(counterSql);
   const evidence = [
     {
       file: [...new Set(views.map((v) => (v === 'scaling' ? FILES.series : FILES[v])))].join(', '),
@@ -42,19 +42,18 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
     },
     { file: FILES.series, query: standalone(counterSql, 'series'), samples: samples.length },
   ];
-  if (client === null || !Number.isFinite(client))
+  const seen = client ?? 0;
+  if (!Number.isFinite(seen))
     return { verdict: 'unknown', message: "the clients' evidence gives no number", evidence };
   if (samples.length === 0)
     return { verdict: 'unknown', message: `there is no sample of ${claim.counter}`, evidence };
-  const { sum: counted, unseen } = increaseOf(samples);
+  const counted = increaseOf(samples);
   if (!Number.isFinite(counted))
     return { verdict: 'unknown', message: `${claim.counter} has samples that are not numbers`, evidence };
-  const agreed = Math.max(claim.tolerance * Math.abs(client), claim.toleranceAbs);
-  // What died uncounted can only be missing from the platform's side.
-  const tolerance = counted < client ? agreed + unseen : agreed;
-  const difference = Math.abs(client - counted);
-  const died = tolerance > agreed ? `, ${text(unseen)} of it uncounted by processes that ended` : '';
-  const message = `clients saw ${text(client)}, ${claim.counter} counted ${text(counted)}: ${text(difference)} apart, at most ${text(tolerance)} may be${died}`;
+  const died = Math.min(Math.max(0, seen - counted), await uncounted(c, claim, samples));
+  const tolerance = Math.max(claim.tolerance * Math.abs(seen), claim.toleranceAbs);
+  const difference = Math.abs(seen - counted - died);
+  const message = `clients saw ${text(seen)}, ${claim.counter} counted ${text(counted)}${died > 0 ? ` and ${text(died)} went with a process that ended before its scrape` : ''}: ${text(difference)} apart, at most ${text(tolerance)} may be`;
   if (difference <= tolerance) return { verdict: 'pass', message, evidence };
   const doubts = await recordProblems(c);
   if (doubts.length === 0) return { verdict: 'fail', message, evidence };
@@ -66,34 +65,64 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
 }
 
 /**
- * Increase of a counter over all of its label sets. A sample below the one before it is a reset (the process was started anew):
- * it counts from 0. A series whose first sample is after the run's origin counts from 0 too; one that was there before, from its
- * last sample at or before the origin.
- *
- * `unseen`: a process that dies takes with it what it counted since its last scrape. For each reset that is at most about what the
- * series rose by between any two samples until then; Prometheus' own `increase()` leaves it out in the same way.
+ * A process that dies takes with it what it counted since its last scrape, and no `increase()` sees that. Between the samples
+ * around a reset, what the clients saw and nobody counted is that: neither the platform's lie nor more than was there.
+ */
+async function uncounted(c: Context, claim: Plan['honesty'][number], samples: Sample[]): Promise<number> {
+  let sum = 0;
+  for (const { fromUs, toUs } of resetsOf(samples)) {
+    const { n } = await c.db.row<{ n: number | null }>(
+      `SELECT sum(n)::DOUBLE AS n FROM (${claim.client}) WHERE t_us > ${fromUs} AND t_us <= ${toUs}`,
+    );
+    sum += Math.max(0, (n ?? 0) - increaseOf(samples, fromUs, toUs));
+  }
+  return sum;
+}
+
+export interface Sample {
+  labels: string;
+  t_us: number;
+  value: number;
+}
+
+const isReset = (s: Sample, before: Sample): boolean => before.labels === s.labels && s.value < before.value;
+
+/** Spans between the samples around the resets after the run's origin, µs; those that overlap are one. */
+export function resetsOf(samples: readonly Sample[]): { fromUs: number; toUs: number }[] {
+  const spans = samples
+    .flatMap((s, i) => {
+      const before = samples[i - 1];
+      return before && isReset(s, before) && s.t_us > 0
+        ? [{ fromUs: Math.max(0, before.t_us), toUs: s.t_us }]
+        : [];
+    })
+    .sort((a, b) => a.fromUs - b.fromUs);
+  const merged: typeof spans = [];
+  for (const span of spans) {
+    const last = merged.at(-1);
+    if (last && span.fromUs < last.toUs) last.toUs = Math.max(last.toUs, span.toUs);
+    else merged.push(span);
+  }
+  return merged;
+}
+
+/**
+ * Increase of a counter in (fromUs, toUs] over all of its label sets. A sample below the one before it is a reset (the process was
+ * started anew): it counts from 0. A series whose first sample is after the span's begin counts from 0 too; one that was there
+ * before, from its last sample at or before it.
  * @param samples in the order of labels and time
  */
-export function increaseOf(samples: readonly { labels: string; t_us: number; value: number }[]): {
-  sum: number;
-  unseen: number;
-} {
+export function increaseOf(
+  samples: readonly Sample[],
+  fromUs = 0,
+  toUs: number = Number.POSITIVE_INFINITY,
+): number {
   let sum = 0;
-  let unseen = 0;
-  let steepest = 0;
   samples.forEach((s, i) => {
     const before = samples[i - 1];
-    if (!before || before.labels !== s.labels) {
-      steepest = 0;
-      if (s.t_us > 0) sum += s.value;
-    } else if (s.value < before.value) {
-      if (s.t_us <= 0) return;
-      sum += s.value;
-      unseen += steepest;
-    } else {
-      steepest = Math.max(steepest, s.value - before.value);
-      if (s.t_us > 0) sum += s.value - before.value;
-    }
+    if (s.t_us <= fromUs || s.t_us > toUs) return;
+    if (!before || before.labels !== s.labels || isReset(s, before)) sum += s.value;
+    else sum += s.value - before.value;
   });
-  return { sum, unseen };
+  return sum;
 }

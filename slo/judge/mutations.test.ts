@@ -41,6 +41,11 @@ describe('the passing run', () => {
     expect(bytes[2]).toBe(bytes[0]);
   });
 
+  it('gives the bytes that it gave on another machine', async () => {
+    // Written where the judge was last changed, with `npx vitest run slo/judge -u`; every other machine must agree.
+    await expect(serializeVerdict(await judged(() => {}))).toMatchFileSnapshot('golden/passing-verdict.json');
+  });
+
   it('names evidence whose queries run by themselves in the bundle', async () => {
     await inDirectory(async (dir) => {
       await writeBundle(dir, passingRun());
