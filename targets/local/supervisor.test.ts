@@ -84,6 +84,13 @@ describe('Supervisor', () => {
       .toMatchObject({ component: 'server', reason: expect.stringMatching(/code 3.*no such database/s) });
   });
 
+  it('says of what does not come up that it ended, and why, as soon as it is lost', async () => {
+    supervisor.start(await server({ args: ['-e', 'console.error("port 1 is taken"); process.exit(3)'] }));
+    await expect(supervisor.ready(20_000)).rejects.toThrow(
+      /server ended by itself while it was starting \(4 times, last with code 3: [\s\S]*port 1 is taken/,
+    );
+  });
+
   it('loses a component that is never restarted with its first end', async () => {
     supervisor.start(await server({ restart: 'never' }));
     await supervisor.ready(10_000);

@@ -31,6 +31,10 @@ interface Supervised {
   startedAt: number;
   /** Short lives in a row. */
   crashes: number;
+  /** How it last ended by itself, with its last words. */
+  lastEnd?: string;
+  /** It will not be started again. */
+  lost: boolean;
   timer?: NodeJS.Timeout | undefined;
 }
 
@@ -60,7 +64,14 @@ export class Supervisor {
   }
 
   start(spec: ComponentSpec): void {
-    const supervised: Supervised = { spec, held: false, stopping: false, startedAt: 0, crashes: 0 };
+    const supervised: Supervised = {
+      spec,
+      held: false,
+      stopping: false,
+      startedAt: 0,
+      crashes: 0,
+      lost: false,
+    };
     this.components.set(spec.name, supervised);
     this.launch(supervised);
   }
@@ -105,13 +116,17 @@ export class Supervisor {
       for (const supervised of waiting) {
         const { spec } = supervised;
         if (await answers200(spec.readyUrl)) waiting.delete(supervised);
-        else if (!supervised.child && spec.restart === 'never')
-          throw new HarnessError(`${spec.name} ended while it was starting:\n${this.lastLines(spec.name)}`);
       }
+      // One that was ready for a moment may be the reason why the others are not.
+      const ended = [...this.components.values()].filter((s) => s.crashes > 0);
+      if (ended.some((s) => s.lost)) throw new HarnessError(`${endsOf(ended)}`);
       if (waiting.size > 0 && Date.now() > deadline) {
         const names = [...waiting].map((s) => s.spec.name);
         throw new HarnessError(
-          `not ready after ${withinMs / 1000} s: ${names.join(', ')}\n${names.map((n) => `${n}: ${this.lastLines(n)}`).join('\n')}`,
+          [
+            `not ready after ${withinMs / 1000} s: ${names.join(', ')}`,
+            ...(ended.length > 0 ? [endsOf(ended)] : names.map((n) => `${n}: ${this.lastLines(n)}`)),
+          ].join('\n'),
         );
       }
       if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 60));
@@ -160,6 +175,9 @@ export class Supervisor {
     supervised.startedAt = performance.now();
     child.once('error', (error) => {
       supervised.child = undefined;
+      supervised.crashes++;
+      supervised.lastEnd = error.message;
+      supervised.lost = true;
       this.onEvent({
         type: 'lost',
         component: spec.name,
@@ -185,14 +203,16 @@ export class Supervisor {
 
   private afterUnexpectedExit(supervised: Supervised, code: number | null, signal: string | null): void {
     const { spec } = supervised;
+    supervised.lastEnd = `${signal ?? `code ${code}`}: ${this.lastLines(spec.name)}`;
     supervised.crashes =
       performance.now() - supervised.startedAt < SHORT_LIFE_MS ? supervised.crashes + 1 : 1;
     if (spec.restart === 'never' || supervised.crashes >= CRASH_LOOP) {
+      supervised.lost = true;
       const what = spec.restart === 'never' ? 'ended' : `ended ${CRASH_LOOP} times shortly after its start`;
       this.onEvent({
         type: 'lost',
         component: spec.name,
-        reason: `${what} (${signal ?? `code ${code}`}): ${this.lastLines(spec.name)}`,
+        reason: `${what} (${supervised.lastEnd})`,
         blame: spec.blame,
       });
       return;
@@ -215,6 +235,15 @@ export class Supervisor {
     if (!existsSync(file)) return '(no log)';
     return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-4).join('\n') || '(empty log)';
   }
+}
+
+function endsOf(ended: Supervised[]): string {
+  return ended
+    .map(
+      (s) =>
+        `${s.spec.name} ended by itself while it was starting (${s.crashes} times, last with ${s.lastEnd})`,
+    )
+    .join('\n');
 }
 
 /** The whole process group, as the end of a pod takes all its processes along: build jobs, functions, Erlang behind its shell. */
