@@ -87,7 +87,7 @@ describe('Supervisor', () => {
   it('says of what does not come up that it ended, and why, as soon as it is lost', async () => {
     supervisor.start(await server({ args: ['-e', 'console.error("port 1 is taken"); process.exit(3)'] }));
     await expect(supervisor.ready(20_000)).rejects.toThrow(
-      /server ended by itself while it was starting \(4 times, last with code 3: [\s\S]*port 1 is taken/,
+      /server ended by itself while it was starting, 4 times, last \(code 3\): [\s\S]*port 1 is taken/,
     );
   });
 

@@ -203,7 +203,7 @@ export class Supervisor {
 
   private afterUnexpectedExit(supervised: Supervised, code: number | null, signal: string | null): void {
     const { spec } = supervised;
-    supervised.lastEnd = `${signal ?? `code ${code}`}: ${this.lastLines(spec.name)}`;
+    supervised.lastEnd = `(${signal ?? `code ${code}`}): ${this.lastLines(spec.name)}`;
     supervised.crashes =
       performance.now() - supervised.startedAt < SHORT_LIFE_MS ? supervised.crashes + 1 : 1;
     if (spec.restart === 'never' || supervised.crashes >= CRASH_LOOP) {
@@ -212,7 +212,7 @@ export class Supervisor {
       this.onEvent({
         type: 'lost',
         component: spec.name,
-        reason: `${what} (${supervised.lastEnd})`,
+        reason: `${what} ${supervised.lastEnd}`,
         blame: spec.blame,
       });
       return;
@@ -241,7 +241,7 @@ function endsOf(ended: Supervised[]): string {
   return ended
     .map(
       (s) =>
-        `${s.spec.name} ended by itself while it was starting (${s.crashes} times, last with ${s.lastEnd})`,
+        `${s.spec.name} ended by itself while it was starting, ${s.crashes} times, last ${s.lastEnd}`,
     )
     .join('\n');
 }
