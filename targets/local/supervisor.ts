@@ -239,10 +239,7 @@ export class Supervisor {
 
 function endsOf(ended: Supervised[]): string {
   return ended
-    .map(
-      (s) =>
-        `${s.spec.name} ended by itself while it was starting, ${s.crashes} times, last ${s.lastEnd}`,
-    )
+    .map((s) => `${s.spec.name} ended by itself while it was starting, ${s.crashes} times, last ${s.lastEnd}`)
     .join('\n');
 }
 
