@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 NODE := node_modules/.bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test bench lint
+.PHONY: help setup setup-test demo test bench lint engine engine-down cluster cluster-down
 
 help:
 	@echo 'make setup   install what is missing to run scenarios (quiet when nothing is)'
@@ -13,6 +13,8 @@ help:
 	@echo 'make test    set up, then types, lint, borders and all tests'
 	@echo 'make lint    types, lint and borders only'
 	@echo 'make bench   set up, then the benchmarks'
+	@echo 'make engine  install and start a container engine where none answers (Debian, root); engine-down ends it'
+	@echo 'make cluster a kind cluster from images built from source (WORKERS=2); cluster-down takes it away'
 
 setup:
 	@scripts/setup.sh run
@@ -32,3 +34,7 @@ lint:
 
 bench: setup
 	@$(NODE) scripts/bench.ts
+
+engine cluster engine-down cluster-down:
+	@scripts/setup.sh packages
+	@$(NODE) scripts/kind.ts $@

@@ -1,0 +1,102 @@
+/** A kind cluster of Faultline's own: own name, own kubeconfig file. Nobody's cluster or kubeconfig is touched. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { kindCache, type Tell } from './cache.ts';
+import { run } from './command.ts';
+import type { Engine } from './engine.ts';
+import type { NodeImage } from './node-image.ts';
+
+export const CLUSTER = 'faultline';
+
+export interface ClusterOptions {
+  workers: number;
+  /** How long all nodes may take to be Ready, seconds. */
+  readyWithinSeconds: number;
+}
+
+/** File with the cluster's credentials, which only its owner can read. */
+export function kubeconfigPath(): string {
+  return join(kindCache(), `${CLUSTER}.kubeconfig`);
+}
+
+export function clusterConfig(workers: number): string {
+  return stringify({
+    kind: 'Cluster',
+    apiVersion: 'kind.x-k8s.io/v1alpha4',
+    networking: { podSubnet: '10.244.0.0/16' },
+    // Kubernetes 1.34 refuses cgroup v1 unless it is told not to; on cgroup v2 this changes nothing.
+    kubeadmConfigPatches: [
+      stringify({
+        apiVersion: 'kubelet.config.k8s.io/v1beta1',
+        kind: 'KubeletConfiguration',
+        failCgroupV1: false,
+      }),
+    ],
+    nodes: [{ role: 'control-plane' }, ...Array.from({ length: workers }, () => ({ role: 'worker' }))],
+  });
+}
+
+/** Makes the cluster unless it is there. @throws HarnessError with kind's last words */
+export async function createCluster(
+  engine: Engine,
+  image: NodeImage,
+  options: ClusterOptions,
+  tell: Tell,
+): Promise<void> {
+  const kind = (args: string[]) => run(image.kind, args, { env: engine.env });
+  const ready = [
+    'wait',
+    '--for=condition=Ready',
+    'nodes',
+    '--all',
+    `--timeout=${options.readyWithinSeconds}s`,
+  ];
+  const kubectl = (args: string[]) => run(image.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args]);
+  if ((await kind(['get', 'clusters'])).split('\n').includes(CLUSTER)) {
+    if (await isWhole(kind, kubectl, options.workers)) return tell(`cached   cluster ${CLUSTER}`);
+    tell(`repair   cluster ${CLUSTER}: not whole, or of another size: it is made anew`);
+    await kind(['delete', 'cluster', `--name=${CLUSTER}`, `--kubeconfig=${kubeconfigPath()}`]);
+  }
+  const began = performance.now();
+  tell(`started  cluster ${CLUSTER}: 1 control plane, ${options.workers} workers`);
+  mkdirSync(kindCache(), { recursive: true });
+  const config = join(kindCache(), `${CLUSTER}.yaml`);
+  writeFileSync(config, clusterConfig(options.workers));
+  await kind([
+    'create',
+    'cluster',
+    `--name=${CLUSTER}`,
+    `--image=${image.tag}`,
+    `--config=${config}`,
+    `--kubeconfig=${kubeconfigPath()}`,
+    `--wait=${options.readyWithinSeconds}s`,
+  ]);
+  await kubectl(ready);
+  tell(`done     cluster ${CLUSTER} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
+}
+
+/** Whether a cluster that is there has all its nodes, each Ready: one that was begun and not finished, or stopped, has not. */
+async function isWhole(
+  kind: (args: string[]) => Promise<string>,
+  kubectl: (args: string[]) => Promise<string>,
+  workers: number,
+): Promise<boolean> {
+  const nodes = (await kind(['get', 'nodes', `--name=${CLUSTER}`]))
+    .split('\n')
+    .filter((n) => n.startsWith(CLUSTER));
+  if (nodes.length !== workers + 1) return false;
+  return kubectl(['wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=30s']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Takes the cluster away, with its kubeconfig. Does nothing where there is none. */
+export async function deleteCluster(engine: Engine, kind: string, tell: Tell): Promise<void> {
+  await run(kind, ['delete', 'cluster', `--name=${CLUSTER}`, `--kubeconfig=${kubeconfigPath()}`], {
+    env: engine.env,
+  });
+  rmSync(kubeconfigPath(), { force: true });
+  tell(`done     cluster ${CLUSTER} taken away`);
+}

@@ -1,0 +1,3 @@
+module faultline.dev/runc-wrapper
+
+go 1.24

@@ -1,0 +1,69 @@
+/** Root file systems of Debian, made by debootstrap from the mirror that this machine's own apt uses, as images of the engine. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { HarnessError } from '../base/errors.ts';
+import { contentKey, type Tell } from './cache.ts';
+import { run } from './command.ts';
+import type { Engine } from './engine.ts';
+import { ensureImage } from './images.ts';
+
+export interface System {
+  suite: string;
+  packages: string[];
+}
+
+/** Tag of an image that holds the system; made when the engine does not have it. */
+export async function systemImage(engine: Engine, name: string, system: System, tell: Tell): Promise<string> {
+  const tag = `faultline.dev/${contentKey(name, system).replace(/-([0-9a-f]+)$/, ':$1')}`;
+  await ensureImage(engine, tag, tell, async (directory) => {
+    const root = join(directory, 'root');
+    const archive = join(directory, 'root.tar');
+    mkdirSync(root);
+    const args = ['--variant=minbase', `--include=${system.packages.join(',')}`, system.suite, root];
+    try {
+      await run('debootstrap', [...args, await mirror(system.suite)]);
+    } finally {
+      // One that was ended half-way leaves the kernel's file systems mounted where the directory is about to be removed.
+      await run('sh', [
+        '-c',
+        'for m in proc sys dev; do umount -R "$1/$m" 2>/dev/null || true; done',
+        'sh',
+        root,
+      ]);
+    }
+    // Package lists and archives: 60 MB that no node needs.
+    await run('sh', [
+      '-c',
+      'rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/usr/share/doc/*',
+      'sh',
+      root,
+    ]);
+    await run('tar', ['--numeric-owner', '--one-file-system', '-C', root, '-cf', archive, '.']);
+    await engine.docker([
+      'import',
+      '--change',
+      'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      archive,
+      tag,
+    ]);
+  });
+  return tag;
+}
+
+/** Where apt on this machine gets the suite from. */
+async function mirror(suite: string): Promise<string> {
+  const sites = await run('apt-get', [
+    'indextargets',
+    '--format',
+    '$(SITE) $(CODENAME)',
+    'Created-By: Packages',
+  ]);
+  const site = sites
+    .split('\n')
+    .map((line) => line.trim().split(' '))
+    .find(([, codename]) => codename === suite)?.[0];
+  if (site) return site;
+  throw new HarnessError(
+    `apt on this machine has no source for Debian ${suite}, from which the nodes are made: add one to /etc/apt/sources.list and run apt-get update`,
+  );
+}
