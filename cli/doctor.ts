@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs';
 import { type Finding, findTools } from '../tools/find.ts';
 import { thisMachine } from '../tools/machine.ts';
 import { type MachineFact, machineFacts } from '../tools/machine-facts.ts';
-import { neededTools, PINS, TOOL_NAMES, type ToolName } from '../tools/pins.ts';
+import { goInstallCommand, neededTools, PINS, TOOL_NAMES, type ToolName } from '../tools/pins.ts';
 import { stateOf } from '../tools/plan-install.ts';
 import { type InstallStep, installTools } from '../tools/resolve.ts';
 import { InterruptedError } from './exit.ts';
@@ -105,7 +105,7 @@ function rowOf(finding: Finding, needed: readonly ToolName[]): ToolRow {
     required: `>= ${pin.minimum}`,
     install: [
       ...(pin.apt ? [`apt-get install ${pin.apt}`] : []),
-      ...(pin.go ? [`go install ${pin.go.package}@v${pin.go.version}`] : []),
+      ...(pin.go ? [goInstallCommand(pin.go)] : []),
     ],
     problem: tool === undefined ? stateOf(finding) : undefined,
   };

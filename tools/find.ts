@@ -41,7 +41,8 @@ export async function findTool(name: ToolName, machine: Machine): Promise<Findin
   const minimum = PINS[name].minimum;
   for (const { path, source } of candidates(name, machine)) {
     const version = await askVersion(name, path, machine);
-    if (version === undefined) finding.unfit.push({ path, why: 'does not tell its version' });
+    if (version === undefined)
+      finding.unfit.push({ path, why: `does not tell ${PINS[name].tells ?? 'its version'}` });
     else if (compareVersions(version, minimum) < 0)
       finding.unfit.push({ path, version, why: `${version} is older than ${minimum}` });
     else {

@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { HarnessError } from '../base/errors.ts';
 import { exec, lastLines } from './exec.ts';
 import { cacheDirectory, type Machine } from './machine.ts';
-import type { GoPin, ToolName } from './pins.ts';
+import { type GoPin, goInstallCommand, type ToolName } from './pins.ts';
 
 const TIMEOUT_MS = 20 * 60_000;
 
@@ -29,7 +29,13 @@ function goEnvironment(machine: Machine, bin: string): NodeJS.ProcessEnv {
 }
 
 function goArguments({ go }: GoBuild): string[] {
-  return ['-trimpath', '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim(), `${go.package}@v${go.version}`];
+  const what = go.module === undefined ? `${go.package}@v${go.version}` : '.';
+  return ['-trimpath', '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim(), what];
+}
+
+/** A package with its version is built outside of any module. */
+function goDirectory({ go }: GoBuild, machine: Machine): string {
+  return go.module === undefined ? cacheDirectory(machine) : resolve(import.meta.dirname, '..', go.module);
 }
 
 /**
@@ -40,7 +46,7 @@ export async function goFetch(build: GoBuild, machine: Machine, signal?: AbortSi
   const env = goEnvironment(machine, cacheDirectory(machine));
   await exec(build.goCommand, ['install', '-n', ...goArguments(build)], {
     env,
-    cwd: cacheDirectory(machine),
+    cwd: goDirectory(build, machine),
     timeoutMs: TIMEOUT_MS,
     signal,
   });
@@ -61,13 +67,13 @@ export async function goInstall(build: GoBuild, machine: Machine, signal?: Abort
   try {
     const result = await exec(goCommand, ['install', ...goArguments(build)], {
       env: goEnvironment(machine, partial),
-      cwd: partial,
+      cwd: goDirectory(build, machine),
       timeoutMs: TIMEOUT_MS,
       signal,
     });
     if (result.code !== 0)
       throw new HarnessError(
-        `go install ${go.package}@v${go.version} failed (${result.failure ?? `exit code ${result.code}`}). Its last lines:\n${lastLines(result.output)}`,
+        `${goInstallCommand(go)} failed (${result.failure ?? `exit code ${result.code}`}). Its last lines:\n${lastLines(result.output)}`,
       );
     rmSync(target, { recursive: true, force: true });
     renameSync(partial, target);

@@ -43,6 +43,8 @@ export interface ToolPin {
   /** Directories off PATH where packages put it. */
   directories?: string[];
   version: VersionQuery[];
+  /** What these ask, for the message about one that does not tell it; by default, its version. */
+  tells?: string;
   /** The least version that will do, digits and dots. */
   minimum: string;
   /** Debian package that has it. */
@@ -54,11 +56,18 @@ export interface ToolPin {
 export interface GoPin {
   /** Import path of the command. */
   package: string;
+  /** A module of this project, relative to its root, that builds the command with something of ours in it. */
+  module?: string;
   /** Name of the binary that `go install` leaves. */
   binary: string;
   /** Version to build, without the `v`. */
   version: string;
   ldflags?: string;
+}
+
+/** What to type for a build. */
+export function goInstallCommand({ package: path, module, version }: GoPin): string {
+  return `go install ${module === undefined ? `${path}@v${version}` : `-C ${module} .`}`;
 }
 
 /** The Go that the builds need. An older one than a module asks for fetches its own newer toolchain from the proxy. */
@@ -71,9 +80,11 @@ export const PINS: Record<ToolName, ToolPin> = {
     use: 'the generator of the load',
     need: 'run',
     commands: ['k6'],
-    version: [{ args: ['version'], pattern: /k6(?:\.exe)? v(\d+(?:\.\d+)+)/ }],
+    // Stock k6 will not do: it does not list the output that writes the records.
+    version: [{ args: ['version'], pattern: /k6(?:\.exe)? v(\d+(?:\.\d+)+).*\srecords1 \[output\]/s }],
+    tells: 'its version and the output records1 of tools/k6',
     minimum: '1.8.1',
-    go: { package: 'go.k6.io/k6', binary: 'k6', version: '1.8.1' },
+    go: { package: 'go.k6.io/k6', module: 'tools/k6', binary: 'k6', version: '1.8.1' },
   },
   versitygw: {
     use: 'the S3 object store from which the builder fetches sources',

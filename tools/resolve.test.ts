@@ -39,6 +39,8 @@ function fakeApt(body = INSTALL_PACKAGES): void {
   writeFileSync(join(machine.directory, 'var/lib/apt/lists/main_Packages'), '');
 }
 
+const K6 = 'k6 v1.8.1 (x) Extensions: y.New , records1 [output]';
+
 /** A Go that "builds" k6 or versitygw. */
 function fakeGo(version = '1.24.0', body = ''): void {
   machine.script(
@@ -47,8 +49,8 @@ function fakeGo(version = '1.24.0', body = ''): void {
 if [ "$1" = version ]; then echo "go version go${version} linux/amd64"; exit; fi
 echo "go $*" >> $FAKE/log
 ${body}
-case "$*" in
-  *go.k6.io/k6@v1.8.1) printf '#!/bin/sh\\necho "k6 v1.8.1 (x)"\\n' > $GOBIN/k6; chmod +x $GOBIN/k6;;
+case "$PWD $*" in
+  */tools/k6*) printf '#!/bin/sh\\necho "${K6}"\\n' > $GOBIN/k6; chmod +x $GOBIN/k6;;
   *versitygw@v1.8.0) printf '#!/bin/sh\\necho "Version  : v1.8.0"\\n' > $GOBIN/versitygw; chmod +x $GOBIN/versitygw;;
 esac`,
   );
@@ -56,7 +58,7 @@ esac`,
 
 describe('installTools', () => {
   it('does nothing, and says nothing, when all is there', async () => {
-    machine.script('k6', 'echo "k6 v1.8.1 (x)"');
+    machine.script('k6', `echo "${K6}"`);
     expect(await install(['k6'])).toMatchObject([{ name: 'k6', source: 'path' }]);
     expect(steps).toEqual([]);
     expect(existsSync(cacheDirectory(machine))).toBe(false);
@@ -80,8 +82,8 @@ describe('installTools', () => {
       'done: apt-get install docker-registry nftables',
     ]);
     expect(told().filter((line) => line.includes('go install'))).toEqual([
-      'started: go install go.k6.io/k6@v1.8.1',
-      'done: go install go.k6.io/k6@v1.8.1',
+      'started: go install -C tools/k6 .',
+      'done: go install -C tools/k6 .',
       'started: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0',
       'done: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0',
     ]);
@@ -143,7 +145,7 @@ ${INSTALL_PACKAGES}`);
       ),
     });
     expect(told()).toContain('failed: apt-get install nftables');
-    expect(told()).toContain('done: go install go.k6.io/k6@v1.8.1');
+    expect(told()).toContain('done: go install -C tools/k6 .');
     expect(existsSync(policy())).toBe(false);
 
     fakeApt();
@@ -155,7 +157,7 @@ ${INSTALL_PACKAGES}`);
   it('leaves nothing half-built when go install fails', async () => {
     fakeGo('1.24.0', 'touch $GOBIN/k6; echo "go: module lookup disabled"; exit 1');
     await expect(install(['k6'])).rejects.toThrow(
-      /go install go\.k6\.io\/k6@v1\.8\.1 failed .*\n {4}go: module lookup/,
+      /go install -C tools\/k6 \. failed .*\n {4}go: module lookup/,
     );
     expect(readdirSync(cacheDirectory(machine))).toEqual(['.lock']);
   });

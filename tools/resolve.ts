@@ -4,7 +4,7 @@ import { type Finding, findTool, findTools, type ResolvedTool, type ToolSource }
 import { goFetch, goInstall } from './go-install.ts';
 import { lockInstall } from './install-lock.ts';
 import { type Machine, thisMachine } from './machine.ts';
-import { PINS, type ToolName } from './pins.ts';
+import { goInstallCommand, PINS, type ToolName } from './pins.ts';
 import { planInstall, stateOf } from './plan-install.ts';
 
 export type { Finding, ResolvedTool, ToolName, ToolSource };
@@ -111,7 +111,7 @@ async function carryOut(
   const fetched = plan.builds.map((build) => goFetch(build, machine, signal));
   let turn: Promise<unknown> = Promise.resolve();
   for (const [i, build] of plan.builds.entries()) {
-    const what = `go install ${build.go.package}@v${build.go.version}`;
+    const what = goInstallCommand(build.go);
     const mine = turn.then(() =>
       step(what, async () => {
         await fetched[i];

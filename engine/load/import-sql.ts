@@ -1,4 +1,4 @@
-/** SQL (DuckDB) that turns k6's raw output into the rows of requests.parquet. Instants are microseconds since the epoch until the last step. */
+/** SQL (DuckDB) that turns k6's records (tools/k6/records) into the rows of requests.parquet. Instants are microseconds since the epoch until the last step. */
 import { quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
 import { scenarioName } from './k6-files.ts';
@@ -28,31 +28,18 @@ export function segmentsSql(runId: string, streams: Stream[]): string {
 
 /**
  * `samples`: one row a request that was started (n: its number within the segment) or dropped (n NULL); `used`: when.
- * A line that is not whole, the last one of a killed k6, does not end in `}}}`.
+ * A line that is not whole, the last one of a killed k6, has no point at its end.
  */
 export function samplesSql(rawFile: string): string {
   return `CREATE TABLE samples AS
     WITH lines AS (
-      SELECT line FROM read_csv(${quote(rawFile)}, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
-        header = false, auto_detect = false, strict_mode = false, ignore_errors = true, max_line_size = 1000000)
-      WHERE (starts_with(line, '{"metric":"iteration_duration","type":"Point"')
-          OR starts_with(line, '{"metric":"dropped_iterations","type":"Point"')) AND ends_with(line, '}}}')),
-    fields AS (
-      SELECT json_extract_string(line, ['$.metric', '$.data.time', '$.data.value', '$.data.tags.scenario', '$.data.metadata.r']) f
-      FROM lines),
-    points AS (
-      SELECT f[1] = 'dropped_iterations' AS dropped, epoch_us(f[2]::TIMESTAMPTZ) AS t, f[3]::DOUBLE AS value, f[4] AS scenario,
-             string_split(f[5], ' ') AS r
-      FROM fields WHERE f[1] = 'dropped_iterations' OR f[5] <> '')
-    SELECT s.seg,
-      CASE WHEN dropped THEN NULL ELSE r[1]::INTEGER END AS n,
-      CASE WHEN dropped THEN t ELSE t - round(value * 1000)::BIGINT END AS used,
-      CASE WHEN dropped THEN NULL ELSE t END AS done,
-      CASE WHEN dropped THEN NULL ELSE r[2]::SMALLINT END AS status,
-      CASE WHEN dropped THEN 'unsent' WHEN r[3][1] = 'o' THEN 'ok' WHEN r[3][1] = 't' THEN 'timeout' ELSE 'failed' END AS outcome,
-      coalesce(r[3][2] = 'c', false) AS cold,
-      CASE WHEN starts_with(r[4], '@') THEN r[4][2:]::BIGINT * 1000 END AS begun
-    FROM points JOIN segments s USING (scenario)`;
+      SELECT * FROM read_csv(${quote(rawFile)}, delim = chr(9), quote = '', escape = '', header = false, auto_detect = false,
+        columns = {'scenario': 'VARCHAR', 'used': 'BIGINT', 'done': 'BIGINT', 'n': 'INTEGER', 'status': 'SMALLINT',
+          'outcome': 'VARCHAR', 'cold': 'BOOLEAN', 'begun': 'BIGINT', 'whole': 'VARCHAR'},
+        strict_mode = false, null_padding = true, ignore_errors = true, max_line_size = 1000000)
+      WHERE whole = '.')
+    SELECT s.seg, n, used, done, status, outcome, coalesce(cold, false) AS cold, begun
+    FROM lines JOIN segments s USING (scenario)`;
 }
 
 /**
@@ -76,18 +63,16 @@ export const SLOTS_SQL = `CREATE TABLE slots AS
   SELECT *, row_number() OVER (PARTITION BY seg ORDER BY used, n) - 1 AS slot FROM samples`;
 
 /**
- * How much later than the origin k6 began the schedule, µs. A k6 scenario gives its start in whole milliseconds; within
- * that millisecond it is put where its promptest request says. The earliest scenario counts: one that k6 itself
- * started late shows as lateness of its requests.
+ * How much later than the origin k6 began the schedule, µs: as k6 itself says, with the first request of a segment; where
+ * that one was dropped, as the segment's promptest request says. The earliest segment counts: one that k6 itself started
+ * late shows as lateness of its requests.
  */
 export function offsetSql(originEpochUs: number): string {
   return `WITH each AS (
-      SELECT seg, any_value(start_us) + ${originEpochUs} AS planned,
-             min(used - (start_us + slot * 1e6 / rate)) FILTER (WHERE done IS NOT NULL) - ${originEpochUs} AS promptest,
-             max(begun) AS begun
+      SELECT max(begun) - any_value(start_us) AS begun,
+             min(used - (start_us + slot * 1e6 / rate)) FILTER (WHERE done IS NOT NULL) AS promptest
       FROM slots JOIN segments USING (seg) GROUP BY seg)
-    SELECT coalesce(floor(min(CASE WHEN begun IS NULL THEN promptest
-      ELSE least(greatest(promptest, begun - planned), begun - planned + 1000) END)), 0)::BIGINT AS offset_us FROM each`;
+    SELECT coalesce(floor(min(coalesce(begun, promptest)) - ${originEpochUs}), 0)::BIGINT AS offset_us FROM each`;
 }
 
 /** The rows in the columns and the order of REQUESTS_DDL. A slot that k6 never reached is unsent. */

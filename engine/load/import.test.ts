@@ -14,29 +14,21 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** RFC 3339 with nine digits, as k6 writes it; `ms` from the origin. */
-function time(ms: number): string {
-  const whole = Math.floor(ms);
-  const nanos = Math.round((ms - whole) * 1e6);
-  return `${new Date(ORIGIN_MS + whole).toISOString().slice(0, -1)}${String(nanos).padStart(6, '0')}Z`;
+/** Instants in ms from the origin, written in µs since the epoch. */
+const us = (ms: number): number => ORIGIN_MS * 1000 + Math.round(ms * 1000);
+/** A line as tools/k6/records writes it; `record`: `<n> <status> <outcome> [cold]`, then, on a scenario's first, `@<ms>`: when k6 began it. */
+function request(scenario: string, from: number, to: number, record: string): string {
+  const [n, status, outcome, ...more] = record.split(' ');
+  const begun = more.find((word) => word.startsWith('@'));
+  const cold = more.includes('cold');
+  return `${[scenario, us(from), us(to), n, status, outcome, cold, begun ? us(Number(begun.slice(1))) : '', '.'].join('\t')}\n`;
 }
-
-const point = (metric: string, ms: number, value: number, scenario: string, record?: string): string =>
-  `{"metric":"${metric}","type":"Point","data":{"time":"${time(ms)}","value":${value},"tags":{"scenario":"${scenario}"}${
-    record === undefined ? '' : `,"metadata":{"r":"${record}"}`
-  }}}\n`;
-/** The lines of one request from `from` to `to`, ms from the origin; among them one that nobody must read. */
-const request = (scenario: string, from: number, to: number, record: string): string =>
-  point('http_req_duration', to, to - from, scenario, '99 500 f') +
-  point('iteration_duration', to, to - from, scenario, record);
-const dropped = (scenario: string, at: number): string => point('dropped_iterations', at, 1, scenario);
-const HEADER =
-  '{"type":"Metric","data":{"name":"iteration_duration","type":"trend"},"metric":"iteration_duration"}\n';
+const dropped = (scenario: string, at: number): string => `${scenario}\t${us(at)}\t\t\t\tunsent\t\t\t.\n`;
 
 async function run(streams: Stream[], raw: string) {
-  const rawFile = join(dir, 'k6.json');
+  const rawFile = join(dir, 'k6.records');
   const outFile = join(dir, 'requests.parquet');
-  await writeFile(rawFile, HEADER + raw);
+  await writeFile(rawFile, raw);
   const options = { rawFile, runId: 'run-1', streams, originEpochUs: ORIGIN_MS * 1000, outFile };
   const result = await importRequests(options);
   return { result, rows: await readRequests(outFile), options };
@@ -50,12 +42,12 @@ test('sent and dropped requests fill the slots in time order', async () => {
   ]);
   const { result, rows } = await run(
     [s],
-    request('web__0', 3.2, 10, `0 200 oc @${ORIGIN_MS + 3}`) +
+    request('web__0', 3.2, 10, '0 200 ok cold @3.2') +
       dropped('web__0', 503.3) +
-      request('web__0', 753.4, 760, '2 500 f') +
-      request('web__0', 253.7, 900, '1 0 t') +
-      request('web__1', 1003.6, 1010, `0 202 o @${ORIGIN_MS + 1003}`) +
-      request('web__1', 1504, 1510, '1 0 f'),
+      request('web__0', 753.4, 760, '2 500 failed') +
+      request('web__0', 253.7, 900, '1 0 timeout') +
+      request('web__1', 1003.6, 1010, '0 202 ok @1003.2') +
+      request('web__1', 1504, 1510, '1 0 failed'),
   );
   expect(result).toEqual({ rows: 6, unsent: 1, unanswered: 0, offsetUs: 3200 });
   expect(rows).toEqual(
@@ -73,13 +65,13 @@ test('sent and dropped requests fill the slots in time order', async () => {
 });
 
 test('a generator that is late from its first request on does not hide it', async () => {
-  // The scenario began at 5 ms, and its promptest request left 400 ms later: 1 ms at most may be the clock's.
+  // The scenario began at 5 ms, and its promptest request left 400 ms later.
   const { rows, result } = await run(
     [stream('web', 'events', [['baseline', 1000, 2]])],
-    request('web__0', 405, 410, `0 202 o @${ORIGIN_MS + 5}`) + request('web__0', 905, 910, '1 202 o'),
+    request('web__0', 405, 410, '0 202 ok @5') + request('web__0', 905, 910, '1 202 ok'),
   );
-  expect(result.offsetUs).toBe(6000);
-  expect(rows.map((r) => (r.sent_us ?? 0) - r.intended_us)).toEqual([399_000, 399_000]);
+  expect(result.offsetUs).toBe(5000);
+  expect(rows.map((r) => (r.sent_us ?? 0) - r.intended_us)).toEqual([400_000, 400_000]);
 });
 
 test('a scenario that k6 started late counts as late requests, not as a later schedule', async () => {
@@ -90,8 +82,7 @@ test('a scenario that k6 started late counts as late requests, not as a later sc
         ['b', 1000, 1],
       ]),
     ],
-    request('web__0', 2, 5, `0 202 o @${ORIGIN_MS + 2}`) +
-      request('web__1', 1300, 1310, `0 202 o @${ORIGIN_MS + 1300}`),
+    request('web__0', 2, 5, '0 202 ok @2') + request('web__1', 1300, 1310, '0 202 ok @1300'),
   );
   expect(rows.map((r) => (r.sent_us ?? 0) - r.intended_us)).toEqual([0, 298_000]);
 });
@@ -102,14 +93,14 @@ test('a killed k6: the torn line is ignored, what was in flight is unanswered, w
     ['inject', 1000, 5],
   ]);
   const whole =
-    request('web__0', 1, 4, `0 202 o @${ORIGIN_MS + 1}`) +
-    request('web__0', 401, 405, '2 202 o') +
-    request('web__0', 602, 605, '3 202 o');
-  for (const cut of [1, 2, 20, 80, 150]) {
-    const rawFile = join(dir, 'k6.json');
+    request('web__0', 1, 4, '0 202 ok @1') +
+    request('web__0', 401, 405, '2 202 ok') +
+    request('web__0', 602, 605, '3 202 ok');
+  for (const cut of [1, 2, 3, 8, 20, 35]) {
+    const rawFile = join(dir, 'k6.records');
     const outFile = join(dir, 'requests.parquet');
-    await writeFile(rawFile, HEADER + whole);
-    await truncate(rawFile, HEADER.length + whole.length - cut);
+    await writeFile(rawFile, whole);
+    await truncate(rawFile, whole.length - cut);
     const result = await importRequests({
       ...{ rawFile, outFile, runId: 'r', streams: [s], originEpochUs: ORIGIN_MS * 1000 },
     });
@@ -137,7 +128,7 @@ test('drops after the last slot are nobody’s; silent segments have no rows; st
   const a = stream('a', 'events', [['baseline', 1000, 1]]);
   const { rows, result } = await run(
     [b, a],
-    request('b__1', 1000, 1001, `0 202 o @${ORIGIN_MS + 1000}`) +
+    request('b__1', 1000, 1001, '0 202 ok @1000') +
       dropped('b__1', 1500) +
       dropped('b__1', 2000) +
       dropped('b__1', 2500),
@@ -150,15 +141,17 @@ test('drops after the last slot are nobody’s; silent segments have no rows; st
   ]);
 });
 
-test('an iteration that sent nothing is no request', async () => {
-  const { rows } = await run(
-    [stream('web', 'events', [['baseline', 1000, 1]])],
-    point('iteration_duration', 3, 1, 'web__0') +
-      point('iteration_duration', 900, 1, 'web__0', '') +
-      request('web__0', 10, 11, `0 202 o @${ORIGIN_MS + 10}`),
-  );
-  expect(rows).toHaveLength(1);
-  expect(rows[0]).toMatchObject({ n: 0, outcome: 'ok', sent_us: 10_000 });
+test('a line that a full disk tore is ignored with the one glued to it; those after them are read', async () => {
+  const first = request('web__0', 1, 4, '0 202 ok @1');
+  const torn = request('web__0', 201, 205, '1 202 ok');
+  const last = request('web__0', 401, 405, '2 202 ok');
+  for (let cut = 1; cut < torn.length; cut++) {
+    const { rows } = await run(
+      [stream('web', 'events', [['baseline', 1000, 5]])],
+      first + torn.slice(0, cut) + last + request('web__0', 601, 605, '3 202 ok'),
+    );
+    expect(rows.map((r) => r.outcome)).toEqual(['ok', 'failed', 'failed', 'ok', 'unsent']);
+  }
 });
 
 test('a run in which nothing at all was sent is all unsent', async () => {
@@ -169,7 +162,7 @@ test('a run in which nothing at all was sent is all unsent', async () => {
 test('refuses records that cannot be: none, or more than was intended', async () => {
   const s = stream('web', 'events', [['baseline', 1000, 1]]);
   await expect(
-    run([s], request('web__0', 0, 1, '0 202 o') + request('web__0', 2, 3, '1 202 o')),
+    run([s], request('web__0', 0, 1, '0 202 ok') + request('web__0', 2, 3, '1 202 ok')),
   ).rejects.toThrow(HarnessError);
   await expect(
     importRequests({

@@ -1,4 +1,4 @@
-/** k6's raw output -> requests.parquet (evidence/tables.ts): one row for each request that the plan intended. */
+/** k6's records -> requests.parquet (evidence/tables.ts): one row for each request that the plan intended. */
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EvidenceError, HarnessError } from '../../base/errors.ts';

@@ -1,4 +1,4 @@
-/** How k6 is called: stock k6, told to do nothing but send and record. */
+/** How k6 is called: told to do nothing but send and record. */
 
 export interface K6Call {
   script: string;
@@ -28,9 +28,8 @@ export function k6Arguments(call: K6Call): string[] {
     ...['--summary-mode', 'disabled', '--address', `127.0.0.1:${call.apiPort}`, '--config', call.options],
     // k6 warns about every failed request; the records have those already.
     ...['--log-output', `file=${call.log},level=error`],
-    // Not compressed: a compressed file keeps its last seconds in k6's memory, where a SIGKILL or a look at the live
-    // numbers does not find them, and gains nothing else, since it is gone when it has been imported.
-    ...(call.rawFile === undefined ? [] : ['--out', `json=${call.rawFile}`]),
+    // An output of ours: tools/k6/records.
+    ...(call.rawFile === undefined ? [] : ['--out', `records1=${call.rawFile}`]),
     ...Object.entries(call.env).flatMap(([name, value]) => ['-e', `${name}=${value}`]),
     call.script,
   ];

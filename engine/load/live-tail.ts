@@ -1,6 +1,6 @@
 /**
- * Reads k6's output while it grows, for the live view and the abort conditions. Each call looks only at what was
- * written since the call before, and only at one of the twelve lines of a request.
+ * Reads k6's records (tools/k6/records) while they grow, for the live view and the abort conditions. Each call looks only
+ * at what was written since the call before.
  */
 import { open } from 'node:fs/promises';
 
@@ -22,8 +22,6 @@ export interface LiveStats {
 /** Totals, and the same by stream. */
 export type LiveLoad = LiveStats & { streams: Record<string, LiveStats> };
 
-const ITERATION = Buffer.from('{"metric":"iteration_duration","type":"Point"');
-const DROPPED = Buffer.from('{"metric":"dropped_iterations","type":"Point"');
 const NEWLINE = 0x0a;
 const CHUNK_BYTES = 1 << 20;
 
@@ -79,7 +77,7 @@ export class LiveTail {
         this.position += bytesRead;
         const data = Buffer.concat([this.rest, this.chunk.subarray(0, bytesRead)]);
         const end = data.lastIndexOf(NEWLINE) + 1;
-        this.scan(data.subarray(0, end));
+        this.scan(data.toString('latin1', 0, end));
         this.rest = Buffer.from(data.subarray(end));
       }
     } finally {
@@ -87,19 +85,18 @@ export class LiveTail {
     }
   }
 
-  private scan(lines: Buffer): void {
-    for (const line of find(lines, ITERATION)) {
-      const [, value, scenario, record] =
-        /"value":([-\d.e+]+),"tags":\{"scenario":"([^"]+)"\},"metadata":\{"r":"([^"]+)"/.exec(line) ?? [];
-      if (value === undefined || scenario === undefined || record === undefined) continue;
+  private scan(lines: string): void {
+    for (const line of lines.split('\n')) {
+      const [scenario, sentUs, doneUs, , , outcome, , , whole] = line.split('\t');
+      if (scenario === undefined || whole !== '.') continue;
       const counts = this.of(scenario);
+      if (outcome === 'unsent') {
+        counts.dropped += 1;
+        continue;
+      }
       counts.sent += 1;
-      if (record.split(' ')[2]?.[0] !== 'o') counts.failed += 1;
-      counts.window.push(Number(value));
-    }
-    for (const line of find(lines, DROPPED)) {
-      const scenario = /"scenario":"([^"]+)"/.exec(line)?.[1];
-      if (scenario !== undefined) this.of(scenario).dropped += 1;
+      if (outcome !== 'ok') counts.failed += 1;
+      counts.window.push((Number(doneUs) - Number(sentUs)) / 1000);
     }
   }
 
@@ -111,14 +108,6 @@ export class LiveTail {
       this.streams.set(stream, counts);
     }
     return counts;
-  }
-}
-
-function* find(lines: Buffer, start: Buffer): Generator<string> {
-  for (let at = lines.indexOf(start); at >= 0; ) {
-    const end = lines.indexOf(NEWLINE, at);
-    yield lines.toString('latin1', at, end);
-    at = lines.indexOf(start, end);
   }
 }
 

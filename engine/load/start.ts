@@ -20,7 +20,7 @@ export interface LoadOptions {
   streams: Stream[];
   /** Env names of the scripts -> base URL without a slash at the end: RECEIVER_URL, GATEWAY_URL. */
   endpoints: Record<string, string>;
-  /** Made if it is not there. k6's output lands here: 1.7 kB a request until it is imported. */
+  /** Made if it is not there. k6's records land here: about 50 bytes a request until they are imported. */
   workDir: string;
   /** Port on 127.0.0.1 for k6's REST API. */
   apiPort: number;
@@ -39,7 +39,7 @@ export interface LoadEnd {
 
 export interface LoadHandle {
   pid: number;
-  /** k6's raw output, input of importRequests once `done` has resolved. */
+  /** k6's records, input of importRequests once `done` has resolved. */
   rawFile: string;
   /**
    * Starts the schedule; k6 waits, with all VUs made, until then. Call once.
@@ -47,7 +47,7 @@ export interface LoadHandle {
    * @throws HarnessError when k6 is gone or does not answer
    */
   begin(): Promise<number>;
-  /** Cheap; from k6's output as far as it is written (k6 writes every 200 ms). */
+  /** Cheap; from k6's records as far as they are written (every 50 ms). */
   live(): Promise<LiveLoad>;
   /** Ends k6: SIGINT, which flushes the records of all answered requests, then SIGKILL. Resolves when it is gone. */
   stop(): Promise<void>;
@@ -71,7 +71,7 @@ export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
   await writeFile(at('load.json'), JSON.stringify(loadConfig(o.run, o.streams)));
   await writeFile(at('options.json'), JSON.stringify(k6Options(o.streams)));
   const api = `http://127.0.0.1:${o.apiPort}`;
-  const rawFile = at('k6.json');
+  const rawFile = at('k6.records');
   // Of a run before in the same directory: k6 appends to its log, and its records would be read as ours.
   await Promise.all([rm(at('k6.log'), { force: true }), rm(rawFile, { force: true })]);
   const said = openSync(at('k6.stderr'), 'w');

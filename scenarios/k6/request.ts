@@ -1,15 +1,13 @@
 /**
  * The one way in which a k6 script sends a request: it names the request, sends it at once, and leaves its record.
  *
- * The record is metadata of the VU (metadata makes no time series): `r` = `<n> <status> <o|f|t>[c]`, which k6 puts on the
- * `iteration_duration` sample; that sample's time and value give when the request started and ended. The first request of
- * a segment appends `@<start of the scenario, ms since the epoch>`. engine/load/import-sql.ts reads it.
- * The samples of the request itself carry the record of the VU's request before; nobody reads those.
+ * Its number, its instants and its record are the work of a module built into k6: tools/k6/records.
  *
  * This runs once a request, in an interpreter: what is the same for a whole segment is made once (bench/k6.ts).
  */
 import exec from 'k6/execution';
 import http, { type RefinedResponse, type ResponseType } from 'k6/http';
+import * as faultline from 'k6/x/faultline';
 import { eventId, traceparents } from '../../base/event-id.ts';
 import type { LoadConfig, SegmentConfig } from './config.ts';
 
@@ -21,13 +19,10 @@ const config = JSON.parse(open(__ENV.FAULTLINE_LOAD as string)) as LoadConfig;
 
 // Reading an import costs more than reading a constant, at every use.
 const { post } = http;
+const { begin, end } = faultline;
 
 /** k6's code for a request that took longer than its timeout. https://grafana.com/docs/k6/latest/javascript-api/error-codes/ */
 const TIMED_OUT = 1050;
-
-/** The commonest answer, for which nothing has to be looked at twice. */
-const ACCEPTED = 202;
-const ACCEPTED_OK = ' 202 o';
 
 /** k6 runs nothing shorter than this, ms. */
 const SHORTEST_SCENARIO_MS = 1000;
@@ -47,6 +42,9 @@ export interface Script {
   turn(k: number): void;
 }
 
+/** What is answered to an event that was taken; the commonest of all answers. */
+const ACCEPTED = 202;
+
 interface Segment {
   name: string;
   count: number;
@@ -64,13 +62,8 @@ interface Segment {
 // One set per VU: k6 gives every VU a JavaScript runtime of its own.
 const segments = new Map<string, Segment>();
 let current: Segment | undefined;
-let scenario: typeof exec.scenario;
-let metadata: Record<string, string | number | boolean>;
 
 function enter(name: string, make: (segment: SegmentConfig) => Script): Segment {
-  // Both objects read through to the VU's state at each access, so one of each is enough.
-  scenario ??= exec.scenario;
-  metadata ??= exec.vu.metrics.metadata as typeof metadata;
   current = segments.get(name);
   if (current) return current;
   const c = config.segments[name];
@@ -99,35 +92,34 @@ export function send(make: (segment: SegmentConfig) => Script): void {
   // k6 sets it when a VU enters a scenario; reading it costs less than asking for exec.scenario.name.
   const name = __ENV.FAULTLINE_SEGMENT as string;
   const segment = current !== undefined && current.name === name ? current : enter(name, make);
-  const n = scenario.iterationInTest;
-  if (n >= segment.count || (segment.cutMs > 0 && Date.now() - scenario.startTime >= segment.cutMs)) {
-    metadata.r = '';
-    return;
-  }
-  const digits = `${n}`;
-  let record = `${digits} 0 f`;
+  const n = begin();
+  if (n >= segment.count) return;
+  if (segment.cutMs > 0 && Date.now() - exec.scenario.startTime >= segment.cutMs) return;
+  const { script, headers } = segment;
+  const request = script.request;
+  let response: Response;
   try {
-    const { script, headers } = segment;
-    const request = script.request;
     script.turn(segment.offset + n);
+    const digits = `${n}`;
     headers['Ce-Id'] = segment.idPrefix + digits;
     headers['Ce-Subject'] = request.subject;
     headers.Traceparent = segment.traceparent(digits);
-    const response = post(request.url, request.body, segment.params);
-    const status = response.status;
-    record =
-      status === ACCEPTED && request.expect === ACCEPTED
-        ? digits + ACCEPTED_OK
-        : judge(digits, response, request.expect);
+    response = post(request.url, request.body, segment.params);
   } finally {
-    metadata.r = n === 0 ? `${record} @${scenario.startTime}` : record;
+    const status = response === undefined ? 0 : response.status;
+    // Only the gateway starts functions.
+    if (status === ACCEPTED && request.expect === ACCEPTED) end(status, 'ok', false);
+    else end(status, outcomeOf(response, status, request.expect), isCold(response));
   }
 }
 
-function judge(digits: string, response: RefinedResponse<ResponseType | undefined>, expect: number): string {
-  const status = response.status;
-  let mark = 'o';
-  if (status !== expect) mark = status === 0 && response.error_code === TIMED_OUT ? 't' : 'f';
-  if (status !== 0 && response.headers['X-Lambda-Cold-Start'] === 'true') mark += 'c';
-  return `${digits} ${status} ${mark}`;
+type Response = RefinedResponse<ResponseType | undefined> | undefined;
+
+function outcomeOf(response: Response, status: number, expect: number): faultline.Outcome {
+  if (status === expect) return 'ok';
+  return response?.error_code === TIMED_OUT ? 'timeout' : 'failed';
+}
+
+function isCold(response: Response): boolean {
+  return response !== undefined && response.headers['X-Lambda-Cold-Start'] === 'true';
 }

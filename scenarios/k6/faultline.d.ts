@@ -1,0 +1,10 @@
+/** The module that tools/k6 builds into k6. */
+declare module 'k6/x/faultline' {
+  export type Outcome = 'ok' | 'failed' | 'timeout';
+
+  /** The request of this iteration begins now. @returns its number within the k6 scenario, from 0 */
+  export function begin(): number;
+
+  /** It has ended now; leaves its record. Status 0: there was no answer. */
+  export function end(status: number, outcome: Outcome, cold: boolean): void;
+}
