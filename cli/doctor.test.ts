@@ -51,7 +51,7 @@ describe('faultline doctor', () => {
     const { code, output } = await faultline(['doctor']);
     expect(code).toBe(1);
     expect(output).toMatch(
-      /^ok +prometheus +2\.42\.0 +>= 2\.42 +PATH +\S+\/prometheus +apt-get install prometheus$/m,
+      /^ok +prometheus +2\.42\.0 +>= 2\.42 +PATH +\S+\/prometheus +apt-get install prometheus, or its release 2\.54\.1$/m,
     );
     expect(output).toMatch(/^MISSING +k6 +- +>= 1\.8\.1 +- +- +go install -C tools\/k6 \.$/m);
     expect(output).toContain('Next: `faultline doctor --install`');

@@ -106,6 +106,7 @@ function rowOf(finding: Finding, needed: readonly ToolName[]): ToolRow {
     install: [
       ...(pin.apt ? [`apt-get install ${pin.apt}`] : []),
       ...(pin.go ? [goInstallCommand(pin.go)] : []),
+      ...(pin.release ? [`its release ${pin.release.version}`] : []),
     ],
     problem: tool === undefined ? stateOf(finding) : undefined,
   };

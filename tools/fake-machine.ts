@@ -16,7 +16,7 @@ export interface FakeMachine extends Machine {
 }
 
 /** The real commands that the fake scripts and the lock need. */
-const UTILITIES = ['sh', 'cat', 'chmod', 'cp', 'flock', 'mkdir', 'rm', 'sleep', 'touch'];
+const UTILITIES = ['sh', 'cat', 'chmod', 'cp', 'flock', 'gzip', 'mkdir', 'rm', 'sleep', 'tar', 'touch'];
 
 export function fakeMachine(uid = 0): FakeMachine {
   const directory = mkdtempSync(join(tmpdir(), 'faultline-machine-'));

@@ -2,9 +2,7 @@
  * The one table of external tools that Faultline uses and that are not npm packages: what each is called, how to ask
  * its version, the least version that will do, and the ways to install it, in the order in which they are tried.
  *
- * The ways today are the system's package manager (Debian packages) and the Go module proxy. A published release would
- * be the third; none is listed, since a release goes into this table only together with a checksum that somebody has
- * verified.
+ * The ways: the system's package manager (Debian packages), the Go module proxy, a published release with its checksum.
  */
 
 export const TOOL_NAMES = [
@@ -50,6 +48,7 @@ export interface ToolPin {
   /** Debian package that has it. */
   apt?: string;
   go?: GoPin;
+  release?: ReleasePin;
 }
 
 /** A command that `go install` builds from the Go module proxy. */
@@ -64,6 +63,56 @@ export interface GoPin {
   version: string;
   ldflags?: string;
 }
+
+/** A command in an archive that the tool's own project publishes. */
+export interface ReleasePin {
+  /** Without the `v`. */
+  version: string;
+  /** By platform, as Node names it: `linux-x64`, `linux-arm64`. */
+  archives: Record<string, ReleaseArchive>;
+  /** Path of the command in the archive, without its first directory. */
+  file: string;
+}
+
+export interface ReleaseArchive {
+  /** A .tar.gz; its one directory has the archive's name. */
+  url: string;
+  /** Of the archive, as the project publishes it; taken over from two sources that do not know of each other. */
+  sha256: string;
+}
+
+/** The archive for this machine, if the release has one. */
+export function releaseArchive({ archives }: ReleasePin): ReleaseArchive | undefined {
+  return archives[`${process.platform}-${process.arch}`];
+}
+
+function prometheusProject(
+  name: string,
+  version: string,
+  sums: { amd64: string; arm64: string },
+): Record<string, ReleaseArchive> {
+  const archive = (go: 'amd64' | 'arm64') => ({
+    url: `https://github.com/prometheus/${name}/releases/download/v${version}/${name}-${version}.linux-${go}.tar.gz`,
+    sha256: sums[go],
+  });
+  return { 'linux-x64': archive('amd64'), 'linux-arm64': archive('arm64') };
+}
+
+// Sums: kolla/common/sources.py of OpenStack's Kolla, and polymathrobotics/oci, for Alertmanager; the latter and others for Prometheus.
+const PROMETHEUS_RELEASE = {
+  version: '2.54.1',
+  archives: prometheusProject('prometheus', '2.54.1', {
+    amd64: '31715ef65e8a898d0f97c8c08c03b6b9afe485ac84e1698bcfec90fc6e62924f',
+    arm64: '3d9946ca730f2679bbd63e9d40e559a0ba227a638d237e723af1a99bd7098263',
+  }),
+};
+const ALERTMANAGER_RELEASE = {
+  version: '0.27.0',
+  archives: prometheusProject('alertmanager', '0.27.0', {
+    amd64: '23c3f5a3c73de91dbaec419f3c492bef636deb02680808e5d842e6553aa16074',
+    arm64: 'a754304b682cec61f4bd5cfc029b451a30134554b3a2f21a9c487e12814ff8f3',
+  }),
+};
 
 /** What to type for a build. */
 export function goInstallCommand({ package: path, module, version }: GoPin): string {
@@ -130,6 +179,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
     minimum: '2.42',
     apt: 'prometheus',
+    release: { ...PROMETHEUS_RELEASE, file: 'prometheus' },
   },
   promtool: {
     use: 'the check of the alert rules before a run, and their tests',
@@ -138,6 +188,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
     minimum: '2.42',
     apt: 'prometheus',
+    release: { ...PROMETHEUS_RELEASE, file: 'promtool' },
   },
   alertmanager: {
     use: 'the delivery of the alerts',
@@ -146,6 +197,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
     minimum: '0.25',
     apt: 'prometheus-alertmanager',
+    release: { ...ALERTMANAGER_RELEASE, file: 'alertmanager' },
   },
   amtool: {
     use: 'a look at Alertmanager by hand',
@@ -154,6 +206,7 @@ export const PINS: Record<ToolName, ToolPin> = {
     version: [{ args: ['--version'], pattern: PROMETHEUS_STYLE }],
     minimum: '0.25',
     apt: 'prometheus-alertmanager',
+    release: { ...ALERTMANAGER_RELEASE, file: 'amtool' },
   },
   registry: {
     use: 'the OCI registry that takes the images',

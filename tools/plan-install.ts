@@ -1,10 +1,19 @@
 import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
 import { exec } from './exec.ts';
 import { type Finding, findTools } from './find.ts';
 import type { GoBuild } from './go-install.ts';
 import { type Machine, which } from './machine.ts';
-import { GO_MINIMUM, PINS, type ToolName } from './pins.ts';
+import {
+  GO_MINIMUM,
+  PINS,
+  type ReleaseArchive,
+  type ReleasePin,
+  releaseArchive,
+  type ToolName,
+} from './pins.ts';
+import type { ReleaseDownload } from './release-install.ts';
 import { compareVersions, upstreamVersion } from './versions.ts';
 
 /** What an installation would do; nothing to do when both lists are empty. */
@@ -14,6 +23,8 @@ export interface InstallPlan {
   /** The package lists have to be fetched first: a package of the plan is not in them. */
   updateFirst: boolean;
   builds: GoBuild[];
+  /** One for each archive, however many tools it has. */
+  downloads: ReleaseDownload[];
   /** What is missing, in the order of the table. */
   missing: Finding[];
 }
@@ -30,7 +41,7 @@ const GO_DIRECTORIES = ['/usr/local/go/bin', '/usr/lib/go/bin'];
 export async function planInstall(names: readonly ToolName[], machine: Machine): Promise<InstallPlan> {
   const findings = await findTools(names, machine);
   const missing = findings.filter((finding) => finding.tool === undefined);
-  const plan: InstallPlan = { packages: [], updateFirst: false, builds: [], missing };
+  const plan: InstallPlan = { packages: [], updateFirst: false, builds: [], downloads: [], missing };
   if (missing.length === 0) return plan;
 
   const go = missing.some(({ name }) => PINS[name].go) ? await findGo(machine) : undefined;
@@ -57,11 +68,13 @@ export async function planInstall(names: readonly ToolName[], machine: Machine):
       }
       tooOld = ` (the package ${pin.apt} is only ${candidate})`;
     }
-    if (pin.go === undefined) refuse(`install ${name} >= ${pin.minimum} and put it on PATH${tooOld}`);
+    const archive = pin.release && releaseArchive(pin.release);
+    const canBuild = pin.go !== undefined && go !== undefined && compareVersions(go.version, GO_MINIMUM) >= 0;
+    if (canBuild && pin.go && go) plan.builds.push({ name, go: pin.go, goCommand: go.path });
+    else if (pin.release && archive) addDownload(plan.downloads, name, pin.release, archive);
+    else if (pin.go === undefined) refuse(`install ${name} >= ${pin.minimum} and put it on PATH${tooOld}`);
     else if (go === undefined) refuse(`${GO_HINT}, or put ${name} >= ${pin.minimum} on PATH`);
-    else if (compareVersions(go.version, GO_MINIMUM) < 0)
-      refuse(`${go.path} is ${go.version}: ${GO_HINT}, or put ${name} >= ${pin.minimum} on PATH`);
-    else plan.builds.push({ name, go: pin.go, goCommand: go.path });
+    else refuse(`${go.path} is ${go.version}: ${GO_HINT}, or put ${name} >= ${pin.minimum} on PATH`);
   }
 
   if (withoutRoot.length > 0) {
@@ -76,6 +89,19 @@ export async function planInstall(names: readonly ToolName[], machine: Machine):
   }
   if (problems.length > 0) throw new RefusedError(problems);
   return plan;
+}
+
+function addDownload(
+  downloads: ReleaseDownload[],
+  name: ToolName,
+  release: ReleasePin,
+  archive: ReleaseArchive,
+): void {
+  const directory = basename(archive.url, '.tar.gz');
+  const tool = { name, file: `${directory}/${release.file}` };
+  const same = downloads.find((download) => download.archive.url === archive.url);
+  if (same) same.tools.push(tool);
+  else downloads.push({ archive, version: release.version, tools: [tool] });
 }
 
 const GO_HINT = `install Go ${GO_MINIMUM} or newer (https://go.dev/doc/install) and put it on PATH`;

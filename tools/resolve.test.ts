@@ -238,9 +238,9 @@ describe('an installation that is refused', () => {
   });
 
   it('names the tool where there is no apt-get', async () => {
-    await expect(install(['prometheus', 'nft'])).rejects.toMatchObject({
+    await expect(install(['rabbitmq-server', 'nft'])).rejects.toMatchObject({
       exitCode: 64,
-      diagnostics: [{ file: 'prometheus' }, { file: 'nft' }],
+      diagnostics: [{ file: 'rabbitmq-server' }, { file: 'nft' }],
     });
   });
 });

@@ -6,6 +6,7 @@ import { lockInstall } from './install-lock.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { goInstallCommand, PINS, type ToolName } from './pins.ts';
 import { planInstall, stateOf } from './plan-install.ts';
+import { releaseInstall } from './release-install.ts';
 
 export type { Finding, ResolvedTool, ToolName, ToolSource };
 
@@ -121,6 +122,8 @@ async function carryOut(
     steps.push(mine);
     turn = mine.catch(() => {});
   }
+  for (const download of plan.downloads)
+    steps.push(step(`download ${download.archive.url}`, () => releaseInstall(download, machine, signal)));
   const failed = (await Promise.allSettled(steps)).filter((result) => result.status === 'rejected');
   if (failed.length > 0)
     throw new HarnessError(
