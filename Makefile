@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 NODE := node_modules/.bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test bench lint engine engine-down cluster cluster-down
+.PHONY: help setup setup-test demo test bench lint engine engine-down cluster cluster-check cluster-down
 
 help:
 	@echo 'make setup   install what is missing to run scenarios (quiet when nothing is)'
@@ -14,7 +14,8 @@ help:
 	@echo 'make lint    types, lint and borders only'
 	@echo 'make bench   set up, then the benchmarks'
 	@echo 'make engine  install and start a container engine where none answers (Debian, root); engine-down ends it'
-	@echo 'make cluster a kind cluster from images built from source (WORKERS=2); cluster-down takes it away'
+	@echo 'make cluster a kind cluster with Knative, Kaniko and Chaos Mesh, built from source (WORKERS=2); cluster-check'
+	@echo '             tries it: build, deploy, scale to zero and back, partition, kill; cluster-down takes it away'
 
 setup:
 	@scripts/setup.sh run
@@ -35,6 +36,6 @@ lint:
 bench: setup
 	@$(NODE) scripts/bench.ts
 
-engine cluster engine-down cluster-down:
+engine cluster cluster-check engine-down cluster-down:
 	@scripts/setup.sh packages
 	@$(NODE) scripts/kind.ts $@

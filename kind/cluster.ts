@@ -76,6 +76,21 @@ export async function createCluster(
   tell(`done     cluster ${CLUSTER} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
 }
 
+/** Names of the nodes, which are the engine's names of their containers; the control plane first. */
+export async function clusterNodes(engine: Engine, kind: string): Promise<string[]> {
+  const text = await run(kind, ['get', 'nodes', `--name=${CLUSTER}`], { env: engine.env });
+  return text
+    .split('\n')
+    .filter((name) => name.startsWith(`${CLUSTER}-`))
+    .sort();
+}
+
+/** The address of a node on the engine's network, which this host reaches. */
+export async function nodeAddress(engine: Engine, node: string): Promise<string> {
+  const format = '{{(index .NetworkSettings.Networks "kind").IPAddress}}';
+  return (await engine.docker(['inspect', '--format', format, node])).trim();
+}
+
 /** Whether a cluster that is there has all its nodes, each Ready: one that was begun and not finished, or stopped, has not. */
 async function isWhole(
   kind: (args: string[]) => Promise<string>,

@@ -1,5 +1,15 @@
 /** Builds commands from the Go module proxy, each in a module of its own that requires and, for Kubernetes, replaces. */
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Step } from './cache.ts';
 import { run } from './command.ts';
@@ -16,28 +26,61 @@ const ENV = {
 
 /** The commands of a module, as static binaries in the step's directory. */
 export function goCommands(name: string, source: GoSource): Step {
+  const own = Object.values(source.replace ?? {})
+    .filter((by) => by.startsWith('./'))
+    .map((by) =>
+      readdirSync(join(import.meta.dirname, by)).map((f) =>
+        readFileSync(join(import.meta.dirname, by, f), 'utf8'),
+      ),
+    );
   return {
     name,
-    inputs: source,
+    inputs: own.length > 0 ? [source, own] : source,
     async build(directory) {
       const work = join(directory, '.work');
       mkdirSync(work);
-      writeFileSync(join(work, 'go.mod'), await moduleFile(name, source, work));
-      const args = ['-mod=mod', '-trimpath', '-ldflags', `-s -w ${source.ldflags ?? ''}`.trim()];
+      const { GoMod, Dir } = await download(`${source.module}@v${source.version}`, work);
+      writeFileSync(join(work, 'go.mod'), await moduleFile(name, source, GoMod));
+      // The sums that the release was built with: the sum database does not know every module that the proxy has.
+      const sums = join(Dir, 'go.sum');
+      if (existsSync(sums)) copyFileSync(sums, join(work, 'go.sum'));
+      const flags = ['-s -w', source.ldflags, source.cgo && '-linkmode=external -extldflags=-static'];
+      const args = ['-mod=mod', '-trimpath', '-ldflags', flags.filter(Boolean).join(' ')];
+      if (source.cgo) args.push('-tags', 'netgo,osusergo');
       for (const command of source.commands) {
         const binary = binaryOf(command);
         await run(
           'go',
           ['build', ...args, '-o', join(directory, source.rename?.[binary] ?? binary), command],
           {
-            env: ENV,
+            env: source.cgo ? { ...ENV, CGO_ENABLED: '1' } : ENV,
             cwd: work,
           },
         );
       }
+      for (const kept of source.keep ?? []) await keep(kept, directory, work);
       rmSync(work, { recursive: true });
     },
   };
+}
+
+/** Copies a part of a module, in the version that the build took, to `<last part of the module>/<path>`. */
+async function keep(kept: string, directory: string, work: string): Promise<void> {
+  const [module, path] = kept.split(':') as [string, string];
+  const version = await run('go', ['list', '-mod=mod', '-m', '-f', '{{.Version}}', module], {
+    env: ENV,
+    cwd: work,
+  });
+  const { Dir } = await download(`${module}@${version.trim().split('\n').at(-1)}`, work);
+  const to = join(directory, basename(module), path);
+  cpSync(join(Dir, path), to, { recursive: true });
+  // Files of the module cache are read-only; a cache that cannot be emptied is a nuisance.
+  await run('chmod', ['-R', 'u+w', join(directory, basename(module))]);
+}
+
+async function download(module: string, cwd: string): Promise<{ GoMod: string; Dir: string }> {
+  const text = await run('go', ['mod', 'download', '-json', module], { env: ENV, cwd });
+  return JSON.parse(text.slice(text.indexOf('{')));
 }
 
 /** A small program of this project, without dependencies. */
@@ -67,29 +110,34 @@ function binaryOf(command: string): string {
   return /^v\d+$/.test(last) ? (parts.at(-2) as string) : last;
 }
 
-async function moduleFile(name: string, source: GoSource, cwd: string): Promise<string> {
+/** @param original path of the module's own go.mod, whose replacements by other modules count here too */
+async function moduleFile(name: string, source: GoSource, original: string): Promise<string> {
   const requires = { [source.module]: source.version, ...source.alsoRequire };
+  const { Replace } = JSON.parse(
+    await run('go', ['mod', 'edit', '-json', original], { env: ENV, cwd: '/' }),
+  ) as {
+    Replace: { Old: { Path: string }; New: { Path: string; Version?: string } }[] | null;
+  };
+  const replaces = new Map<string, string>();
+  for (const { Old, New } of Replace ?? [])
+    if (New.Version !== undefined) replaces.set(Old.Path, `${New.Path} ${New.Version}`);
+  if (source.staging) {
+    const twin = source.version.replace(/^1\./, '0.');
+    for (const module of stagingModules(readFileSync(original, 'utf8')))
+      replaces.set(module, `${module} v${twin}`);
+  }
+  for (const [module, by] of Object.entries(source.replace ?? {}))
+    replaces.set(module, by.startsWith('./') ? join(import.meta.dirname, by) : by.replace('@', ' '));
   const lines = [
     `module faultline.dev/build/${name}`,
     'go 1.24',
     ...Object.entries(requires).map(([module, version]) => `require ${module} v${version}`),
+    ...[...replaces].map(([module, by]) => `replace ${module} => ${by}`),
   ];
-  if (source.staging) {
-    const twin = source.version.replace(/^1\./, '0.');
-    for (const module of await stagingModules(source, cwd))
-      lines.push(`replace ${module} => ${module} v${twin}`);
-  }
   return `${lines.join('\n')}\n`;
 }
 
 /** Modules that Kubernetes requires at v0.0.0, since it holds them in its own tree. */
-async function stagingModules(source: GoSource, cwd: string): Promise<string[]> {
-  const text = await run('go', ['mod', 'download', '-json', `${source.module}@v${source.version}`], {
-    env: ENV,
-    cwd,
-  });
-  const { GoMod } = JSON.parse(text.slice(text.indexOf('{'))) as { GoMod: string };
-  return [...readFileSync(GoMod, 'utf8').matchAll(/^\s+(k8s\.io\/\S+) v0\.0\.0$/gm)].map(
-    (m) => m[1] as string,
-  );
+function stagingModules(goMod: string): string[] {
+  return [...goMod.matchAll(/^\s+(k8s\.io\/\S+) v0\.0\.0$/gm)].map((m) => m[1] as string);
 }

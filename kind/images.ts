@@ -4,6 +4,11 @@ import { basename, join } from 'node:path';
 import { contentKey, kindCache, type Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
 
+/** A tag that names what an image was made of. */
+export function contentTag(name: string, parts: unknown): string {
+  return `faultline.dev/${name}:${contentKey(name, parts).slice(name.length + 1)}`;
+}
+
 /** Runs `make` in a temporary directory when the engine has no image of that tag. */
 export async function ensureImage(
   engine: Engine,
@@ -26,30 +31,41 @@ export async function ensureImage(
   tell(`done     image ${tag} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
 }
 
-/** An image with files at the top of its /usr/local/bin: `FROM from`, nothing else. */
-export async function commandImage(
-  engine: Engine,
-  tag: string,
-  options: { from: string; files: string[]; entrypoint?: string[] },
-): Promise<void> {
-  const directory = join(kindCache(), `.image-${contentKey('commands', tag)}-${process.pid}`);
+export interface CommandImage {
+  from: string;
+  files: string[];
+  /** Where the files go; default /usr/local/bin. */
+  directory?: string;
+  entrypoint?: string[];
+  /** Default: root. */
+  user?: number;
+  env?: Record<string, string>;
+}
+
+/** An image that adds executable files to another, or to nothing (`from: 'scratch'`). */
+export async function commandImage(engine: Engine, tag: string, image: CommandImage): Promise<void> {
+  const work = join(kindCache(), `.image-${contentKey('commands', tag)}-${process.pid}`);
+  // Without a PATH, kubeadm does not find commands that it names by their name.
+  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...image.env };
   try {
-    mkdirSync(join(directory, 'bin'), { recursive: true });
-    for (const file of options.files) {
-      const copy = join(directory, 'bin', basename(file));
+    mkdirSync(join(work, 'files'), { recursive: true });
+    for (const file of image.files) {
+      const copy = join(work, 'files', basename(file));
       copyFileSync(file, copy);
       chmodSync(copy, 0o755);
     }
     const lines = [
-      `FROM ${options.from}`,
-      // Without it a container of an image from scratch has no PATH, and kubeadm names commands by their name.
-      'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      'COPY bin/ /usr/local/bin/',
-      ...(options.entrypoint ? [`ENTRYPOINT ${JSON.stringify(options.entrypoint)}`] : []),
+      `FROM ${image.from}`,
+      `ENV ${Object.entries(env)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' ')}`,
+      `COPY files/ ${image.directory ?? '/usr/local/bin'}/`,
+      ...(image.user === undefined ? [] : [`USER ${image.user}`]),
+      ...(image.entrypoint ? [`ENTRYPOINT ${JSON.stringify(image.entrypoint)}`] : []),
     ];
-    writeFileSync(join(directory, 'Dockerfile'), `${lines.join('\n')}\n`);
-    await engine.docker(['build', '--quiet', '--tag', tag, directory]);
+    writeFileSync(join(work, 'Dockerfile'), `${lines.join('\n')}\n`);
+    await engine.docker(['build', '--quiet', '--tag', tag, work]);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(work, { recursive: true, force: true });
   }
 }

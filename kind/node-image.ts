@@ -6,14 +6,13 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../base/errors.ts';
-import { aptInstall } from '../tools/apt.ts';
 import { exec } from '../tools/exec.ts';
-import { thisMachine, which } from '../tools/machine.ts';
-import { built, contentKey, type Tell } from './cache.ts';
+import { built, type Tell } from './cache.ts';
 import { run } from './command.ts';
 import { type Engine, runcWrapper } from './engine.ts';
 import { goCommands, ownCommand } from './go-build.ts';
-import { commandImage, ensureImage } from './images.ts';
+import { commandImage, contentTag, ensureImage } from './images.ts';
+import { needPackages } from './packages.ts';
 import { IMAGES, KUBERNETES_VERSION, NODE_SYSTEM, PINS, type SourceName, TOOLS_SYSTEM } from './pins.ts';
 import { systemImage } from './system-image.ts';
 
@@ -32,7 +31,7 @@ export interface NodeImage {
 
 /** Builds what is missing, in an order in which each step can be resumed. */
 export async function nodeImage(engine: Engine, tell: Tell): Promise<NodeImage> {
-  await needDebootstrap(tell);
+  await needPackages({ debootstrap: 'debootstrap' }, tell);
   const wrapper = await runcWrapper(tell);
   const commands = {} as Record<SourceName, string>;
   for (const name of Object.keys(PINS) as SourceName[])
@@ -42,21 +41,23 @@ export async function nodeImage(engine: Engine, tell: Tell): Promise<NodeImage> 
   const tools = await systemImage(engine, 'tools-system', TOOLS_SYSTEM, tell);
 
   const made = [nodeDockerfile(base), basename(pause), wrapper ? basename(dirname(wrapper)) : 'plain runc'];
-  const parts = [RECIPE, tools, PINS, IMAGES, manifests(), podNetwork(), ...made];
-  const tag = `faultline.dev/${contentKey('node', parts).replace(/-([0-9a-f]+)$/, ':$1')}`;
+  const parts = [
+    RECIPE,
+    tools,
+    PINS,
+    IMAGES,
+    manifests(),
+    script('pod-network.sh'),
+    script(CGROUP_V1),
+    ...made,
+  ];
+  const tag = contentTag('node', parts);
   await ensureImage(engine, tag, tell, async (directory) => {
     await clusterImages(engine, commands, pause, tools);
     await plainNode(engine, `${tag}-plain`, directory, { base, commands, wrapper });
     await withImages(engine, `${tag}-plain`, tag);
   });
   return { tag, kind: join(commands.kind, 'kind'), kubectl: join(commands.kubernetes, 'kubectl') };
-}
-
-async function needDebootstrap(tell: Tell): Promise<void> {
-  const machine = thisMachine();
-  if (which(machine, 'debootstrap', ['/usr/sbin'])) return;
-  tell('started  apt-get install debootstrap');
-  await aptInstall(['debootstrap'], machine, { updateFirst: false });
 }
 
 function manifests(): Record<string, string> {
@@ -66,9 +67,12 @@ function manifests(): Record<string, string> {
   };
 }
 
-function podNetwork(): string {
-  return readFileSync(join(HERE, 'images/pod-network.sh'), 'utf8');
+function script(name: string): string {
+  return readFileSync(join(HERE, 'images', name), 'utf8');
 }
+
+/** Run before containerd, on each node. */
+const CGROUP_V1 = 'cgroup-v1.sh';
 
 /** The images that a node has from the start. */
 async function clusterImages(
@@ -128,6 +132,12 @@ async function plainNode(
     mkdirSync(join(files, 'usr/local/sbin'), { recursive: true });
     cpSync(parts.wrapper, join(files, 'usr/local/sbin/runc-wrapper'));
   }
+  mkdirSync(join(files, 'etc/systemd/system/containerd.service.d'), { recursive: true });
+  writeFileSync(join(files, 'usr/local/bin', CGROUP_V1), script(CGROUP_V1), { mode: 0o755 });
+  writeFileSync(
+    join(files, 'etc/systemd/system/containerd.service.d/10-cgroup-v1.conf'),
+    `[Service]\nExecStartPre=/usr/local/bin/${CGROUP_V1}\n`,
+  );
   const config = join(files, 'etc/containerd/config.toml');
   writeFileSync(config, containerdConfig(readFileSync(config, 'utf8'), parts.wrapper !== undefined));
   writeFileSync(join(directory, 'Dockerfile'), nodeDockerfile(parts.base));

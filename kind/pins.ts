@@ -13,9 +13,15 @@ export interface GoSource {
   rename?: Record<string, string>;
   /** More modules of the same release that the build needs. */
   alsoRequire?: Record<string, string>;
+  /** Modules in the place of others, beyond those that the module's own go.mod replaces: `path@vX`, or `./directory` in kind/. */
+  replace?: Record<string, string>;
+  /** Files and directories of the module, `module:path`, that are kept beside the commands: manifests. */
+  keep?: string[];
   /** Kubernetes: its staging modules are replaced by their published twins, `v0` for `v1`. */
   staging?: boolean;
   ldflags?: string;
+  /** Parts of it are C. Linked statically all the same: the image that it runs in may have another C library than this machine. */
+  cgo?: boolean;
 }
 
 const KUBERNETES = '1.34.4';
@@ -66,6 +72,55 @@ export const PINS = {
 } satisfies Record<string, GoSource>;
 
 export type SourceName = keyof typeof PINS;
+
+/** What runs on the cluster beside Kubernetes itself. */
+export const ADD_ONS = {
+  knative: {
+    module: 'knative.dev/serving',
+    version: '0.46.0',
+    commands: ['activator', 'autoscaler', 'controller', 'queue', 'webhook'].map(
+      (name) => `knative.dev/serving/cmd/${name}`,
+    ),
+    // Module archives have no symbolic links: what config/core links to stands in modules of its own.
+    keep: [
+      'knative.dev/serving:config/core',
+      'knative.dev/networking:config',
+      'knative.dev/caching:config/image.yaml',
+    ],
+  },
+  traefik: {
+    module: 'github.com/traefik/traefik/v3',
+    version: '3.6.7',
+    commands: ['github.com/traefik/traefik/v3/cmd/traefik'],
+    replace: {
+      'github.com/abbot/go-http-auth': './no-http-auth',
+    },
+    ldflags: '-X github.com/traefik/traefik/v3/pkg/version.Version=3.6.7',
+  },
+  kaniko: {
+    module: 'github.com/GoogleContainerTools/kaniko',
+    version: '1.23.2',
+    commands: ['github.com/GoogleContainerTools/kaniko/cmd/executor'],
+  },
+  'chaos-mesh': {
+    module: 'github.com/chaos-mesh/chaos-mesh',
+    version: '0.9.1-0.20260902003049-47411975a8cb',
+    commands: ['chaos-controller-manager', 'chaos-daemon', 'chaos-daemon-helper'].map(
+      (name) => `github.com/chaos-mesh/chaos-mesh/cmd/${name}`,
+    ),
+    rename: { 'chaos-daemon-helper': 'cdh' },
+    // Its own go.mod names a directory beside it, which no module archive has.
+    replace: {
+      'github.com/chaos-mesh/chaos-mesh/api':
+        'github.com/chaos-mesh/chaos-mesh/api@v0.0.0-20260906172039-d70b66ad97ac',
+    },
+    keep: ['github.com/chaos-mesh/chaos-mesh:helm/chaos-mesh'],
+    // The daemon's ptrace and its client of a kernel module.
+    cgo: true,
+  },
+  // Only renders Chaos Mesh's chart.
+  helm: { module: 'helm.sh/helm/v3', version: '3.22.0', commands: ['helm.sh/helm/v3/cmd/helm'] },
+} satisfies Record<string, GoSource>;
 
 /** Debian release and packages of the nodes' root file system. Source: kind v0.30.0, images/base/Dockerfile. */
 export const NODE_SYSTEM = {
@@ -122,3 +177,22 @@ export const IMAGES = {
 } as const;
 
 export const KUBERNETES_VERSION = KUBERNETES;
+
+/** The cluster's image registry. */
+export const REGISTRY_SYSTEM = { suite: 'bookworm', packages: ['docker-registry', 'ca-certificates'] };
+
+/** What Chaos Mesh's daemon calls. Source: images/chaos-daemon/Dockerfile; without what IO, HTTP and JVM faults need. */
+export const CHAOS_DAEMON_SYSTEM = {
+  suite: 'bookworm',
+  packages: [
+    'iptables',
+    'ebtables',
+    'ipset',
+    'iproute2',
+    'kmod',
+    'procps',
+    'stress-ng',
+    'util-linux',
+    'ca-certificates',
+  ],
+};

@@ -2,10 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { HarnessError } from '../base/errors.ts';
-import { contentKey, type Tell } from './cache.ts';
+import type { Tell } from './cache.ts';
 import { run } from './command.ts';
 import type { Engine } from './engine.ts';
-import { ensureImage } from './images.ts';
+import { contentTag, ensureImage } from './images.ts';
 
 export interface System {
   suite: string;
@@ -14,7 +14,7 @@ export interface System {
 
 /** Tag of an image that holds the system; made when the engine does not have it. */
 export async function systemImage(engine: Engine, name: string, system: System, tell: Tell): Promise<string> {
-  const tag = `faultline.dev/${contentKey(name, system).replace(/-([0-9a-f]+)$/, ':$1')}`;
+  const tag = contentTag(name, system);
   await ensureImage(engine, tag, tell, async (directory) => {
     const root = join(directory, 'root');
     const archive = join(directory, 'root.tar');

@@ -4,24 +4,29 @@
  */
 import { join } from 'node:path';
 import { HarnessError, RefusedError } from '../base/errors.ts';
+import { buildAddOns, installAddOns } from '../kind/add-ons.ts';
 import { built } from '../kind/cache.ts';
-import { createCluster, deleteCluster, kubeconfigPath } from '../kind/cluster.ts';
+import { checkCluster } from '../kind/check.ts';
+import { clusterNodes, createCluster, deleteCluster, kubeconfigPath, nodeAddress } from '../kind/cluster.ts';
 import { interrupt } from '../kind/command.ts';
 import { findEngine, startEngine, stopEngine } from '../kind/engine.ts';
 import { goCommands } from '../kind/go-build.ts';
+import { INGRESS_NODE_PORT } from '../kind/ingress.ts';
+import { Kubernetes } from '../kind/kubernetes.ts';
 import { nodeImage } from '../kind/node-image.ts';
 import { PINS } from '../kind/pins.ts';
+import { startRegistry, stopRegistry } from '../kind/registry.ts';
 
 const READY_WITHIN_S = 180;
 const tell = (line: string) => process.stderr.write(`${line}\n`);
 
-const commands: Record<string, () => Promise<void>> = {
+const commands: Record<string, (check?: boolean) => Promise<void>> = {
   async engine() {
     const engine = await startEngine(tell);
     console.log(`container engine: ${engine.host ?? 'the one that was here'}`);
   },
   'engine-down': () => stopEngine(tell),
-  async cluster() {
+  async cluster(check = false) {
     const engine = await findEngine();
     const workers = Number(process.env.WORKERS || 2);
     if (!Number.isInteger(workers) || workers < 0 || workers > 9)
@@ -29,11 +34,22 @@ const commands: Record<string, () => Promise<void>> = {
         { file: 'WORKERS', message: `"${process.env.WORKERS}": expected a number from 0 to 9` },
       ]);
     const image = await nodeImage(engine, tell);
+    const addOns = await buildAddOns(tell);
     await createCluster(engine, image, { workers, readyWithinSeconds: READY_WITHIN_S }, tell);
+    const nodes = await clusterNodes(engine, image.kind);
+    const registry = await startRegistry(engine, nodes, tell);
+    const cluster = new Kubernetes(image.kubectl);
+    const images = await installAddOns(engine, cluster, registry, addOns, tell);
+    if (check) {
+      const ingress = `http://${await nodeAddress(engine, nodes[0] as string)}:${INGRESS_NODE_PORT}`;
+      await checkCluster(cluster, ingress, images, tell);
+    }
     console.log(`export KUBECONFIG=${kubeconfigPath()}\n${image.kubectl} get nodes`);
   },
+  'cluster-check': () => commands.cluster?.(true) as Promise<void>,
   async 'cluster-down'() {
     const engine = await findEngine();
+    await stopRegistry(engine);
     await deleteCluster(engine, join(await built(goCommands('kind', PINS.kind), tell), 'kind'), tell);
   },
 };

@@ -1,6 +1,6 @@
 /**
- * The function's process: loads the code that came out of the image, listens on a socket, calls the handler for each
- * request. No `import` from node, for the reason that common/wire.ts gives.
+ * The function's process: loads the code that came out of the image, listens on a socket (on Knative: its port), calls the
+ * handler for each request. No `import` from node, for the reason that common/wire.ts gives.
  *
  * The handler gets one event: CloudEvents attributes, `data` (parsed when JSON), and `http` {method, path, headers}. It
  * returns {statusCode, headers, body} for full control, or any value: a string is sent as text, anything else as JSON,
@@ -9,7 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const http = process.getBuiltinModule('node:http');
-const { LAMBDA_CODE, LAMBDA_HANDLER, LAMBDA_SOCKET } = process.env;
+const { LAMBDA_CODE, LAMBDA_HANDLER, LAMBDA_SOCKET, PORT } = process.env;
 
 type Handler = (event: Record<string, unknown>) => unknown;
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -78,7 +78,7 @@ const server = http.createServer((req, res) => {
   });
 });
 server.keepAliveTimeout = 0;
-server.listen(LAMBDA_SOCKET, () => process.send?.('ready'));
+server.listen(LAMBDA_SOCKET ?? PORT, () => process.send?.('ready'));
 
 process.on('disconnect', () => process.exit(0));
 process.on('SIGTERM', () => {

@@ -1,0 +1,112 @@
+/** What runs on the cluster beside Kubernetes itself: built from source, pushed to the cluster's registry, applied. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { built, type Tell } from './cache.ts';
+import { CHAOS_NAMESPACE, chaosMeshManifests } from './chaos-mesh.ts';
+import type { Engine } from './engine.ts';
+import { goCommands, ownCommand } from './go-build.ts';
+import { type CommandImage, commandImage, contentTag, ensureImage } from './images.ts';
+import { knativeManifests } from './knative.ts';
+import { type Kubernetes, parseManifests } from './kubernetes.ts';
+import { needPackages } from './packages.ts';
+import { ADD_ONS, CHAOS_DAEMON_SYSTEM, TOOLS_SYSTEM } from './pins.ts';
+import { REGISTRY, type Registry } from './registry.ts';
+import { systemImage } from './system-image.ts';
+
+/** As whom containers run that need no rights. */
+const NOBODY = 65_532;
+
+export type AddOns = Record<keyof typeof ADD_ONS, string>;
+
+/** Builds the commands: the long part, and the one that needs no cluster. @returns their directories */
+export async function buildAddOns(tell: Tell): Promise<AddOns> {
+  await needPackages({ gcc: 'gcc', '/usr/include/stdlib.h': 'libc6-dev' }, tell);
+  const directories = {} as AddOns;
+  for (const name of Object.keys(ADD_ONS) as (keyof typeof ADD_ONS)[])
+    directories[name] = await built(goCommands(name, ADD_ONS[name]), tell);
+  return directories;
+}
+
+/** Images that the platform's builds need, by their names inside the cluster. */
+export interface BuildImages {
+  /** Kaniko's executor. */
+  kaniko: string;
+  /** What the image of a function stands on: Node and the platform's runtime. */
+  functionBase: string;
+}
+
+/** Pushes what add-ons and builds need, puts Knative Serving and its ingress on the cluster, and waits until they are available. */
+export async function installAddOns(
+  engine: Engine,
+  cluster: Kubernetes,
+  registry: Registry,
+  directories: AddOns,
+  tell: Tell,
+): Promise<BuildImages> {
+  const push = async (name: string, image: CommandImage): Promise<string> => {
+    const tag = contentTag(name, [image, image.files.map(contentOf)]);
+    await ensureImage(engine, tag, tell, () => commandImage(engine, tag, image));
+    return registry.push(tag);
+  };
+  const service = (directory: string, command: string): Promise<string> =>
+    push(command, {
+      ...{ from: 'scratch', files: [join(directory, command)], user: NOBODY },
+      entrypoint: [`/usr/local/bin/${command}`],
+    });
+
+  const images: Record<string, string> = {};
+  for (const path of ADD_ONS.knative.commands)
+    images[path] = await service(directories.knative, basename(path));
+  const traefik = await service(directories.traefik, 'traefik');
+  const kaniko = await push('kaniko', {
+    // As root, and at the one place that it does not empty between the stages of a build. Source: Kaniko's deploy/Dockerfile.
+    ...{ from: 'scratch', files: [join(directories.kaniko, 'executor')], directory: '/kaniko' },
+    env: { HOME: '/root', USER: 'root', DOCKER_CONFIG: '/kaniko/.docker/' },
+    entrypoint: ['/kaniko/executor'],
+  });
+  const functionBase = await push('function-base', {
+    from: await systemImage(engine, 'tools-system', TOOLS_SYSTEM, tell),
+    files: [process.execPath, join(import.meta.dirname, '../platform/runtime/host.ts')],
+    user: NOBODY,
+    entrypoint: ['/usr/local/bin/node', '/usr/local/bin/host.ts'],
+  });
+
+  const controller = await service(directories['chaos-mesh'], 'chaos-controller-manager');
+  const daemon = await push('chaos-daemon', {
+    from: await systemImage(engine, 'chaos-daemon-system', CHAOS_DAEMON_SYSTEM, tell),
+    files: [
+      ...['chaos-daemon', 'cdh'].map((name) => join(directories['chaos-mesh'], name)),
+      join(await built(ownCommand('nsexec', join(import.meta.dirname, 'nsexec')), tell), 'nsexec'),
+      join(import.meta.dirname, 'images/pause'),
+    ],
+  });
+
+  let began = performance.now();
+  tell('started  Knative Serving, ingress');
+  await cluster.apply(knativeManifests(directories.knative, images, REGISTRY));
+  const ingress = readFileSync(join(import.meta.dirname, 'manifests/ingress.yaml'), 'utf8');
+  await cluster.apply(parseManifests(ingress, { traefik }));
+  await cluster.available('knative-serving', READY_WITHIN_S);
+  await cluster.available('ingress', READY_WITHIN_S);
+  tell(`done     Knative Serving, ingress (${((performance.now() - began) / 1000).toFixed(0)} s)`);
+
+  began = performance.now();
+  tell('started  Chaos Mesh');
+  const chart = join(directories['chaos-mesh'], 'chaos-mesh/helm/chaos-mesh');
+  const helm = join(directories.helm, 'helm');
+  await cluster.apply(await chaosMeshManifests(chart, helm, { controller, daemon }, tell));
+  await cluster.available(CHAOS_NAMESPACE, READY_WITHIN_S);
+  await cluster.do('rollout', 'status', 'daemonset', '-n', CHAOS_NAMESPACE, `--timeout=${READY_WITHIN_S}s`);
+  tell(`done     Chaos Mesh (${((performance.now() - began) / 1000).toFixed(0)} s)`);
+  return { kaniko, functionBase };
+}
+
+const READY_WITHIN_S = 180;
+
+/** What stands for a file's content in the name of an image: the key of the build that it came from, or the file itself. */
+function contentOf(file: string): string {
+  const directory = basename(join(file, '..'));
+  if (/-[0-9a-f]{12}$/.test(directory)) return directory;
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}

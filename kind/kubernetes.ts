@@ -1,0 +1,81 @@
+/** What is done to the cluster, by kubectl. */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { kindCache } from './cache.ts';
+import { kubeconfigPath } from './cluster.ts';
+import { run } from './command.ts';
+
+export interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
+/** Kinds that others need to be there first. */
+const FIRST = ['Namespace', 'CustomResourceDefinition'];
+
+export class Kubernetes {
+  private readonly kubectl: string;
+
+  constructor(kubectl: string) {
+    this.kubectl = kubectl;
+  }
+
+  /** kubectl with the cluster's credentials. @returns what it printed */
+  do(...args: string[]): Promise<string> {
+    return run(this.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args]);
+  }
+
+  /** Applies manifests; namespaces and kinds first, and waits until the API knows those. */
+  async apply(manifests: Manifest[]): Promise<void> {
+    const first = manifests.filter(({ kind }) => FIRST.includes(kind));
+    const kinds = first.filter(({ kind }) => kind === 'CustomResourceDefinition');
+    if (first.length > 0) await this.applyOnce(first);
+    if (kinds.length > 0)
+      await this.do(
+        'wait',
+        '--for=condition=Established',
+        '--timeout=60s',
+        ...kinds.map((k) => `crd/${k.metadata.name}`),
+      );
+    const rest = manifests.filter(({ kind }) => !FIRST.includes(kind));
+    if (rest.length > 0) await this.applyOnce(rest);
+  }
+
+  /** Waits until all Deployments of a namespace are available. */
+  async available(namespace: string, seconds: number): Promise<void> {
+    await this.do(
+      'wait',
+      '--for=condition=Available',
+      'deployments',
+      '--all',
+      '-n',
+      namespace,
+      `--timeout=${seconds}s`,
+    );
+  }
+
+  private async applyOnce(items: Manifest[]): Promise<void> {
+    const file = join(kindCache(), `.apply-${process.pid}.json`);
+    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), { mode: 0o600 });
+    try {
+      // By the server: the annotation that kubectl itself would leave is too long for some kinds.
+      await this.do('apply', '--server-side', '--force-conflicts', '-f', file);
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+}
+
+/** The manifests of a YAML text, with images in the place of the names under which it has them: `faultline.dev/<name>`. */
+export function parseManifests(text: string, images: Record<string, string> = {}): Manifest[] {
+  const named = text.replaceAll(
+    /faultline\.dev\/([\w-]+)(?![\w:/-])/g,
+    (found, name: string) => images[name] ?? found,
+  );
+  return parseAllDocuments(named)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest): manifest is Manifest => manifest !== null);
+}

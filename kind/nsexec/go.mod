@@ -1,0 +1,3 @@
+module faultline.dev/kind/nsexec
+
+go 1.24
