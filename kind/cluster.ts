@@ -54,8 +54,14 @@ export async function createCluster(
   ];
   const kubectl = (args: string[]) => run(image.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args]);
   if ((await kind(['get', 'clusters'])).split('\n').includes(CLUSTER)) {
-    if (await isWhole(kind, kubectl, options.workers)) return tell(`cached   cluster ${CLUSTER}`);
-    tell(`repair   cluster ${CLUSTER}: not whole, or of another size: it is made anew`);
+    const nodes = await clusterNodes(engine, image.kind);
+    if (
+      nodes.length === options.workers + 1 &&
+      (await areOf(engine, nodes, image.tag)) &&
+      (await areReady(kubectl))
+    )
+      return tell(`cached   cluster ${CLUSTER}`);
+    tell(`repair   cluster ${CLUSTER}: not whole, of another size or of an older image: it is made anew`);
     await kind(['delete', 'cluster', `--name=${CLUSTER}`, `--kubeconfig=${kubeconfigPath()}`]);
   }
   const began = performance.now();
@@ -91,16 +97,16 @@ export async function nodeAddress(engine: Engine, node: string): Promise<string>
   return (await engine.docker(['inspect', '--format', format, node])).trim();
 }
 
-/** Whether a cluster that is there has all its nodes, each Ready: one that was begun and not finished, or stopped, has not. */
-async function isWhole(
-  kind: (args: string[]) => Promise<string>,
-  kubectl: (args: string[]) => Promise<string>,
-  workers: number,
-): Promise<boolean> {
-  const nodes = (await kind(['get', 'nodes', `--name=${CLUSTER}`]))
+async function areOf(engine: Engine, nodes: string[], image: string): Promise<boolean> {
+  const images = await engine.docker(['inspect', '--format', '{{.Config.Image}}', ...nodes]);
+  return images
+    .trim()
     .split('\n')
-    .filter((n) => n.startsWith(CLUSTER));
-  if (nodes.length !== workers + 1) return false;
+    .every((name) => name === image);
+}
+
+/** A cluster that was begun and not finished, or stopped, has nodes that are not. */
+function areReady(kubectl: (args: string[]) => Promise<string>): Promise<boolean> {
   return kubectl(['wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=30s']).then(
     () => true,
     () => false,
