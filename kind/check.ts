@@ -8,6 +8,7 @@ import axios from 'axios';
 import { HarnessError } from '../base/errors.ts';
 import type { BuildImages } from './add-ons.ts';
 import type { Tell } from './cache.ts';
+import { interrupt } from './command.ts';
 import { DOMAIN } from './knative.ts';
 import { type Kubernetes, parseManifests } from './kubernetes.ts';
 import { IMAGES } from './pins.ts';
@@ -15,6 +16,7 @@ import { REGISTRY } from './registry.ts';
 
 const NAMESPACE = 'faultline-check';
 const FUNCTION = 'hello';
+const REMOVE = ['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=120s'];
 const CODE = `export const handler = () => 'hello from Knative';\n`;
 
 /** @param ingress where the host reaches the ingress: http://address:port @throws HarnessError at the first step that fails */
@@ -30,8 +32,7 @@ export async function checkCluster(
     tell(`ok       ${what} (${((performance.now() - began) / 1000).toFixed(2)} s)`);
   };
   const inside = (...args: string[]) => cluster.do('--namespace', NAMESPACE, ...args);
-  const remove = () => cluster.do('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=120s');
-  await remove();
+  await cluster.do(...REMOVE);
   try {
     const image = `${REGISTRY}/check/${FUNCTION}:${Date.now()}`;
     await step('Kaniko builds an image and pushes it', async () => {
@@ -63,7 +64,9 @@ export async function checkCluster(
       inside('wait', '--for=delete', 'pod/server', '--timeout=60s'),
     );
   } finally {
-    await remove();
+    // Also when interrupted; and what it says must not hide why the check failed.
+    const { code, output } = await cluster.undo(...REMOVE);
+    if (code !== 0) tell(`LEFT     namespace ${NAMESPACE}: ${output.trim()}`);
   }
 }
 
@@ -72,12 +75,18 @@ async function answer(ingress: string, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
   let last = '';
   while (performance.now() < deadline) {
-    const { status, data } = await axios.get(ingress, {
-      headers: { Host: `${FUNCTION}.${NAMESPACE}.${DOMAIN}` },
-      ...{ timeout: withinMs, validateStatus: () => true, responseType: 'text', proxy: false },
-    });
-    if (status === 200 && data === 'hello from Knative') return;
-    last = `${status} ${String(data).slice(0, 200)}`;
+    interrupt.signal.throwIfAborted();
+    try {
+      const { status, data } = await axios.get(ingress, {
+        headers: { Host: `${FUNCTION}.${NAMESPACE}.${DOMAIN}` },
+        ...{ timeout: withinMs, validateStatus: () => true, responseType: 'text', proxy: false },
+        signal: interrupt.signal,
+      });
+      if (status === 200 && data === 'hello from Knative') return;
+      last = `${status} ${String(data).slice(0, 200)}`;
+    } catch (error) {
+      last = (error as Error).message;
+    }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new HarnessError(`the function did not answer within ${withinMs / 1000} s; last: ${last}`);
@@ -93,6 +102,11 @@ async function noPods(inside: (...args: string[]) => Promise<string>, withinMs: 
   throw new HarnessError(`the function still has pods after ${withinMs / 1000} s without a request`);
 }
 
+/** curl's code for a time-out: nothing was refused and nothing came back, as when packets vanish. */
+const TIMED_OUT = 28;
+/** So often in a row must the client not get through: once may be a busy machine's doing. */
+const MISSES = 3;
+
 async function untilReached(
   inside: (...args: string[]) => Promise<string>,
   reached: boolean,
@@ -100,21 +114,18 @@ async function untilReached(
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   const address = (await inside('get', 'pod/server', '--output=jsonpath={.status.podIP}')).trim();
+  const ask = `curl -s -o /dev/null --max-time 1 http://${address}:8080/health; echo "code=$?"`;
+  let misses = 0;
+  let last = '';
   while (performance.now() < deadline) {
-    const asked = inside(
-      'exec',
-      'client',
-      '--',
-      'curl',
-      '-sf',
-      '--max-time',
-      '1',
-      `http://${address}:8080/health`,
-    );
-    if ((await asked.then(() => true).catch(() => false)) === reached) return;
+    last = await inside('exec', 'client', '--', 'sh', '-c', ask);
+    const code = Number(/code=(\d+)/.exec(last)?.[1] ?? Number.NaN);
+    if (reached && code === 0) return;
+    misses = code === TIMED_OUT ? misses + 1 : 0;
+    if (!reached && misses === MISSES) return;
   }
   throw new HarnessError(
-    `the client ${reached ? 'does not reach' : 'still reaches'} the server after ${withinMs / 1000} s`,
+    `the client ${reached ? 'does not reach' : 'still reaches'} the server after ${withinMs / 1000} s; last: ${last.trim()}`,
   );
 }
 

@@ -54,6 +54,10 @@ export async function createCluster(
   ];
   const kubectl = (args: string[]) => run(image.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args]);
   if ((await kind(['get', 'clusters'])).split('\n').includes(CLUSTER)) {
+    // It may have been lost with the cache; without it a healthy cluster looks broken.
+    await kind(['export', 'kubeconfig', `--name=${CLUSTER}`, `--kubeconfig=${kubeconfigPath()}`]).catch(
+      () => {},
+    );
     const nodes = await clusterNodes(engine, image.kind);
     if (
       nodes.length === options.workers + 1 &&

@@ -18,6 +18,7 @@ const STATE = '/var/lib/faultline/engine';
 const RUN = '/run/faultline-engine';
 const SOCKET = `unix://${RUN}/docker.sock`;
 const UP_WITHIN_MS = 60_000;
+const DOWN_WITHIN_MS = 60_000;
 
 /** Source: the packages that a kind cluster from source needed on Debian 12. */
 const PACKAGES = [
@@ -146,7 +147,13 @@ export async function stopEngine(tell: Tell): Promise<void> {
   const pid = Number(readFileSync(file, 'utf8'));
   if (!readCommand(pid).includes(SOCKET)) return;
   process.kill(pid, 'SIGTERM');
-  while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 200));
+  const deadline = performance.now() + DOWN_WITHIN_MS;
+  // A process that has ended stays as an empty entry where nobody collects it: its command is gone.
+  while (readCommand(pid) !== '') {
+    if (performance.now() > deadline)
+      throw new HarnessError(`dockerd (process ${pid}) did not end within ${DOWN_WITHIN_MS / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
   tell('done     container engine stopped');
 }
 

@@ -20,6 +20,7 @@ const ENV = {
   CGO_ENABLED: '0',
   GOTOOLCHAIN: 'auto',
   GO111MODULE: 'on',
+  GOWORK: 'off',
   // The flags of the user's own projects (a vendor directory, a module file) would break a build out of nowhere.
   GOFLAGS: '',
 };

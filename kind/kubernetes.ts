@@ -2,6 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { type ExecResult, exec } from '../tools/exec.ts';
 import { kindCache } from './cache.ts';
 import { kubeconfigPath } from './cluster.ts';
 import { run } from './command.ts';
@@ -12,6 +13,8 @@ export interface Manifest {
   metadata: { name: string; namespace?: string; [field: string]: unknown };
   [field: string]: unknown;
 }
+
+const UNDO_WITHIN_MS = 150_000;
 
 /** Kinds that others need to be there first. */
 const FIRST = ['Namespace', 'CustomResourceDefinition'];
@@ -26,6 +29,11 @@ export class Kubernetes {
   /** kubectl with the cluster's credentials. @returns what it printed */
   do(...args: string[]): Promise<string> {
     return run(this.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args]);
+  }
+
+  /** The same for clean-ups: it never throws, and runs also when everything else is interrupted. */
+  undo(...args: string[]): Promise<ExecResult> {
+    return exec(this.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args], { timeoutMs: UNDO_WITHIN_MS });
   }
 
   /** Applies manifests; namespaces and kinds first, and waits until the API knows those. */
@@ -44,17 +52,9 @@ export class Kubernetes {
     if (rest.length > 0) await this.applyOnce(rest);
   }
 
-  /** Waits until all Deployments of a namespace are available. */
+  /** Waits until all Deployments of a namespace run what was last applied. */
   async available(namespace: string, seconds: number): Promise<void> {
-    await this.do(
-      'wait',
-      '--for=condition=Available',
-      'deployments',
-      '--all',
-      '-n',
-      namespace,
-      `--timeout=${seconds}s`,
-    );
+    await this.do('rollout', 'status', 'deployment', '-n', namespace, `--timeout=${seconds}s`);
   }
 
   private async applyOnce(items: Manifest[]): Promise<void> {

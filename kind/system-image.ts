@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { HarnessError } from '../base/errors.ts';
+import { exec } from '../tools/exec.ts';
 import type { Tell } from './cache.ts';
 import { run } from './command.ts';
 import type { Engine } from './engine.ts';
@@ -24,12 +25,9 @@ export async function systemImage(engine: Engine, name: string, system: System, 
       await run('debootstrap', [...args, await mirror(system.suite)]);
     } finally {
       // One that was ended half-way leaves the kernel's file systems mounted where the directory is about to be removed.
-      await run('sh', [
-        '-c',
-        'for m in proc sys dev; do umount -R "$1/$m" 2>/dev/null || true; done',
-        'sh',
-        root,
-      ]);
+      // Not `run`, which does nothing any more once it was interrupted.
+      const unmount = 'for m in proc sys dev; do umount -R "$1/$m" 2>/dev/null || true; done';
+      await exec('sh', ['-c', unmount, 'sh', root], { timeoutMs: 60_000 });
     }
     // Package lists and archives: 60 MB that no node needs.
     await run('sh', [

@@ -25,12 +25,15 @@ function goEnvironment(machine: Machine, bin: string): NodeJS.ProcessEnv {
     // The flags of the user's own projects (a vendor directory, a module file) would break a build out of nowhere.
     GOFLAGS: '',
     GO111MODULE: 'on',
+    // A go.work of the user's, in a directory above, is not about these modules.
+    GOWORK: 'off',
   };
 }
 
 function goArguments({ go }: GoBuild): string[] {
   const what = go.module === undefined ? `${go.package}@v${go.version}` : '.';
-  return ['-trimpath', '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim(), what];
+  // No stamp of the checkout: Go asks git for it, which refuses a checkout that belongs to another user.
+  return ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim(), what];
 }
 
 /** A package with its version is built outside of any module. */

@@ -40,11 +40,15 @@ export async function releaseInstall(
         `${archive.url} is not the release of the table: its SHA-256 is ${sum}, expected ${archive.sha256}. It was not used; somebody may have changed it on the way.`,
       );
     const members = tools.map((tool) => tool.file);
-    const { code, output, failure } = await exec('tar', ['-xzf', file, '-C', partial, ...members], {
-      env: machine.env,
-      timeoutMs: TIMEOUT_MS,
-      signal,
-    });
+    const { code, output, failure } = await exec(
+      'tar',
+      ['-xzf', file, '--no-same-owner', '-C', partial, ...members],
+      {
+        env: machine.env,
+        timeoutMs: TIMEOUT_MS,
+        signal,
+      },
+    );
     if (code !== 0)
       throw new HarnessError(
         `unpacking ${archive.url} failed (${failure ?? `exit code ${code}`}). Its last lines:\n${lastLines(output)}`,
@@ -62,9 +66,11 @@ export async function releaseInstall(
 }
 
 async function download(url: string, file: string, signal?: AbortSignal): Promise<void> {
+  // axios's own time-out ends with the headers of the answer.
+  const end = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]);
   try {
-    const { data } = await axios.get(url, { responseType: 'stream', timeout: TIMEOUT_MS, signal });
-    await pipeline(data, createWriteStream(file), { signal });
+    const { data } = await axios.get(url, { responseType: 'stream', signal: end });
+    await pipeline(data, createWriteStream(file), { signal: end });
   } catch (error) {
     if (signal?.aborted) throw new HarnessError(`download of ${url} was interrupted`);
     throw new HarnessError(`download of ${url} failed: ${(error as Error).message}`, { cause: error });

@@ -64,7 +64,7 @@ export const SLOTS_SQL = `CREATE TABLE slots AS
 
 /**
  * How much later than the origin k6 began the schedule, µs: as k6 itself says, with the first request of a segment; where
- * that one was dropped, as the segment's promptest request says. The earliest segment counts: one that k6 itself started
+ * that record was lost, as the segment's promptest request says. The earliest segment counts: one that k6 itself started
  * late shows as lateness of its requests.
  */
 export function offsetSql(originEpochUs: number): string {

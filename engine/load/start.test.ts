@@ -1,5 +1,5 @@
 /** Real k6 against a small server in this process. Rates are low, so that a busy machine does not decide. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -289,4 +289,17 @@ test('a k6 that cannot run is reported with what it said, before the load begins
   await expect(start([stream('web', 'events', [['baseline', 1000, 1]])], { apiPort: port })).rejects.toThrow(
     `could not listen on http://127.0.0.1:${port}`,
   );
+});
+
+test('records that could not all be written are told, though k6 itself ends well', async () => {
+  // No file that this k6 writes may grow over 512 bytes: as on a full disk, but for this process only.
+  const limited = join(dir, 'k6-limited');
+  await writeFile(limited, `#!/bin/sh\nulimit -f 1\nexec '${k6Path}' "$@"\n`, { mode: 0o755 });
+  const load = await start([stream('web', 'events', [['baseline', 2000, 20]])], { k6Path: limited });
+  await load.begin();
+  expect(await load.done).toMatchObject({
+    exitCode: 74,
+    detail: expect.stringMatching(/could not write all its records/),
+  });
+  expect(seen).toHaveLength(40);
 });

@@ -1,7 +1,7 @@
 /** Runs k6 for all streams of a plan: one process, every segment one k6 scenario. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HarnessError } from '../../base/errors.ts';
 import type { Stream } from '../../evidence/plan.ts';
@@ -31,7 +31,7 @@ export interface LoadOptions {
 }
 
 export interface LoadEnd {
-  /** 0: the whole schedule ran. 105: stopped. Null: k6 did not start, or was killed by a signal. Others: k6's errext/exitcodes. */
+  /** 0: the whole schedule ran. 105: stopped. 74: records were lost. Null: k6 did not start, or was killed by a signal. Others: k6's errext/exitcodes. */
   exitCode: number | null;
   /** The signal, and the last lines of what k6 said; empty when there is nothing to say. */
   detail: string;
@@ -59,6 +59,10 @@ const READY_POLL_MS = 50;
 /** After SIGINT k6 interrupts its iterations and flushes, which takes less than a second; then it is killed. */
 const STOP_MS = 5000;
 const DETAIL_LINES = 8;
+/** k6 ended well, but its records are not all there. The number is sysexits.h's EX_IOERR; k6 has no such code. */
+const RECORDS_LOST = 74;
+/** The last line of tools/k6/records, written only when all others were. */
+const LAST_LINE = '\t\t\t\t\tend\t\t\t.\n';
 /** k6's exit code when its REST API cannot start; it says nothing then. */
 const NO_REST_API = 106;
 /**
@@ -108,7 +112,12 @@ export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
         : exitCode === NO_REST_API && !last
           ? `could not listen on ${api}`
           : '';
-      resolve({ exitCode, detail: [why, last].filter(Boolean).join(': ') });
+      if (exitCode === 0 && !(await isComplete(rawFile)))
+        resolve({
+          exitCode: RECORDS_LOST,
+          detail: `k6 could not write all its records to ${rawFile}: is the disk full?`,
+        });
+      else resolve({ exitCode, detail: [why, last].filter(Boolean).join(': ') });
     });
   }).then((end) => {
     ended = end;
@@ -156,6 +165,19 @@ export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
     stop,
     done,
   };
+}
+
+async function isComplete(rawFile: string): Promise<boolean> {
+  const file = await open(rawFile).catch(() => undefined);
+  if (!file) return false;
+  try {
+    const { size } = await file.stat();
+    const end = Buffer.alloc(LAST_LINE.length);
+    const { bytesRead } = await file.read(end, 0, end.length, Math.max(0, size - end.length));
+    return end.toString('latin1', 0, bytesRead) === LAST_LINE;
+  } finally {
+    await file.close();
+  }
 }
 
 async function lastLines(files: string[]): Promise<string> {

@@ -12,7 +12,8 @@
 // SCENARIO is the k6 scenario; SENT_US and DONE_US are microseconds since the epoch; N counts the iterations of the
 // scenario from 0; STATUS is HTTP's, 0 without an answer; OUTCOME ok, failed or timeout; COLD true or false; BEGUN_US,
 // on the first line of a scenario only, the instant at which k6 began it. Of an iteration that k6 dropped there is
-// SCENARIO, SENT_US (when it was dropped) and the OUTCOME unsent. The point stands at the end because a line without it
+// SCENARIO, SENT_US (when it was dropped) and the OUTCOME unsent. The last line has nothing but the OUTCOME end; it is
+// there only when every line before it was written. The point stands at the end because a line without it
 // was cut off: k6 was killed, or the disk was full.
 package records
 
@@ -53,6 +54,8 @@ func (r *Request) appendTo(line []byte) []byte {
 	}
 	return append(line, "\t.\n"...)
 }
+
+const lastLine = "\t\t\t\t\tend\t\t\t.\n"
 
 func appendDropped(line []byte, sample metrics.Sample) []byte {
 	scenario, _ := sample.Tags.Get("scenario")

@@ -59,7 +59,8 @@ func TestWritesOneLineForEachRequestAndNothingElse(t *testing.T) {
 	}
 	want := "web__0\t1800000000123456\t1800000000126456\t0\t200\tok\ttrue\t1800000000000007\t.\n" +
 		"web__0\t1800000000123456\t1800000001123456\t1\t0\ttimeout\tfalse\t\t.\n" +
-		"web__0\t1800000002000000\t\t\t\tunsent\t\t\t.\n"
+		"web__0\t1800000002000000\t\t\t\tunsent\t\t\t.\n" +
+		"\t\t\t\t\tend\t\t\t.\n"
 	if string(text) != want {
 		t.Fatalf("got %q, want %q", text, want)
 	}
@@ -77,7 +78,7 @@ func TestAFullDiskIsAnErrorAtTheEnd(t *testing.T) {
 }
 
 func TestWithoutAFileItIsRefused(t *testing.T) {
-	if _, err := NewOutput(output.Params{}); err == nil || !strings.Contains(err.Error(), "--out records1=FILE") {
+	if _, err := NewOutput(output.Params{}); err == nil || !strings.Contains(err.Error(), "--out records2=FILE") {
 		t.Fatalf("got %v", err)
 	}
 }
