@@ -66,6 +66,14 @@ const Builder = Common.extend({
   BACKOFF_MAX_MS: int(1).default(30_000),
   BUILD_DEADLINE_MS: int(100).default(600_000),
   SLOW_RECOVERY_MS: int(0).default(30_000),
+  /** Builds as processes of this host, or as Kaniko Jobs on the cluster that the builder runs on. */
+  JOBS: z.enum(['process', 'kaniko']).default('process'),
+  KANIKO_IMAGE: z.string().default(''),
+  FUNCTION_BASE_IMAGE: z.string().default(''),
+  /** This image: the Jobs' init container runs from it. */
+  PLATFORM_IMAGE: z.string().default(''),
+  /** Name of the Secret with the object store's keys, `access` and `secret`. */
+  S3_SECRET_NAME: z.string().default('object-store'),
 });
 
 const Gateway = Common.extend({
@@ -77,11 +85,21 @@ const Gateway = Common.extend({
   TARGET_CONCURRENCY: int(1).default(10),
   COLD_START_TIMEOUT_MS: int(100).default(10_000),
   WORK_DIR: z.string().min(1),
+  /** Functions as processes of this host, or as Knative Services on the cluster that the gateway runs on. */
+  FUNCTIONS: z.enum(['process', 'knative']).default('process'),
 });
 
 const Operator = Common.extend({
   GATEWAY_URL: optional(http),
+  /** LambdaFunctions in a file (STATE_FILE), rolled out by the gateway; or as objects of the cluster, rolled out as Knative Services. */
+  FUNCTIONS: z.enum(['process', 'knative']).default('process'),
   STATE_FILE: z.string().min(1),
+  /** What the nodes pull images from: `host:port`; the registry that builds push to may have another name there. */
+  PULL_REGISTRY: z.string().default(''),
+  /** Knative's stable window; it takes no less than 6 s. */
+  STABLE_WINDOW_MS: int(6000).default(60_000),
+  MAX_SCALE: int(1, 1000).default(50),
+  TARGET_CONCURRENCY: int(1).default(10),
 });
 
 const SCHEMAS = { receiver: Receiver, builder: Builder, gateway: Gateway, operator: Operator } as const;

@@ -5,12 +5,26 @@ import { BrokerLink } from '../amqp/link.ts';
 import { EXCHANGE, QUEUE } from '../amqp/topology.ts';
 import type { Start } from '../common/component.ts';
 import { continueTrace } from '../common/trace.ts';
+import type { Config } from '../config.ts';
 import { EVENT, type Event, eventFromMessage, platformEvent } from '../events/cloudevent.ts';
 import { BuildData, CancelData, COMMAND } from '../events/commands.ts';
 import { Builds } from './builds.ts';
 import { builderMetrics } from './metrics.ts';
+import { type Jobs, processJobs } from './run-job.ts';
 
 const GRACE_MS = 1500;
+
+async function jobsOf(config: Config<'builder'>): Promise<Jobs> {
+  if (config.JOBS === 'process') return processJobs;
+  const { kanikoJobs } = await import('./run-kaniko.ts');
+  return kanikoJobs({
+    namespace: config.NAMESPACE,
+    image: config.KANIKO_IMAGE,
+    functionBase: config.FUNCTION_BASE_IMAGE,
+    platform: config.PLATFORM_IMAGE,
+    storeSecret: config.S3_SECRET_NAME,
+  });
+}
 
 export const start: Start<'builder'> = async (config, log) => {
   let consuming: { channel: ConfirmChannel; tag: string } | undefined;
@@ -36,7 +50,8 @@ export const start: Start<'builder'> = async (config, log) => {
       setTimeout(() => consume().catch(() => {}), config.SLOW_RECOVERY_MS);
     else await consume();
   });
-  const builds = new Builds(config, link, log, metrics);
+  const jobs = await jobsOf(config);
+  const builds = new Builds(config, link, jobs, log, metrics);
 
   function take(delivery: Delivery): void {
     let event: Event;
@@ -87,6 +102,7 @@ export const start: Start<'builder'> = async (config, log) => {
       stopped.abort();
       await current?.channel.cancel(current.tag).catch(() => {});
       await builds.stop(GRACE_MS);
+      await jobs.stop();
       await link.stop();
     },
   };

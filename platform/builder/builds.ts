@@ -16,7 +16,7 @@ import type { Config } from '../config.ts';
 import { EVENT, type Event, platformEvent } from '../events/cloudevent.ts';
 import type { BuildData } from '../events/commands.ts';
 import type { BuilderMetrics } from './metrics.ts';
-import { type JobEnd, runJob } from './run-job.ts';
+import { CANCELLED, type JobEnd, type Jobs } from './run-job.ts';
 
 const REMEMBERED = 10_000;
 
@@ -44,15 +44,17 @@ export class Builds {
   readonly #link: BrokerLink;
   readonly #log: Logger;
   readonly #metrics: BuilderMetrics;
+  readonly #jobs: Jobs;
   readonly #slots: Slots;
   readonly #builds = new Map<string, Build>();
   readonly #done = new Recent<true>(REMEMBERED);
   readonly #stop = new AbortController();
   #running = 0;
 
-  constructor(config: Config<'builder'>, link: BrokerLink, log: Logger, metrics: BuilderMetrics) {
+  constructor(config: Config<'builder'>, link: BrokerLink, jobs: Jobs, log: Logger, metrics: BuilderMetrics) {
     this.#config = config;
     this.#link = link;
+    this.#jobs = jobs;
     this.#log = log;
     this.#metrics = metrics;
     this.#slots = new Slots(config.JOB_LIMIT);
@@ -104,7 +106,7 @@ export class Builds {
     let count = 0;
     for (const build of this.#builds.values())
       if (build.data.name === name && (buildId === undefined || build.event.id === buildId)) {
-        build.cancel.abort();
+        build.cancel.abort(CANCELLED);
         count++;
       }
     return count;
@@ -192,7 +194,7 @@ export class Builds {
       this.#metrics.jobs(++this.#running);
       const begun = performance.now();
       const left = Math.max(1, deadline - begun);
-      const end = await runJob(this.#spec(data), left, signal, (retry) => {
+      const end = await this.#jobs.run(this.#spec(build), left, signal, (retry) => {
         this.#metrics.error('registry_retry');
         this.#log.warn('registry retry', { ...known, ...retry, type: undefined });
       });
@@ -213,9 +215,10 @@ export class Builds {
     return `lambda/${this.#config.NAMESPACE}/${name}`;
   }
 
-  #spec(data: BuildData) {
+  #spec({ event, data }: Build) {
     const config = this.#config;
     return {
+      id: `${event.source} ${event.id}`,
       name: data.name,
       repository: this.#repository(data.name),
       registry: config.REGISTRY_URL,

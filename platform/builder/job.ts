@@ -8,6 +8,8 @@ import { pushImage, RegistryError } from './registry-push.ts';
 import { checkSource, fetchSource, type ObjectStore, SourceError } from './source.ts';
 
 export interface JobSpec {
+  /** Of the command that asked for it: the same for a redelivered one. */
+  id: string;
   name: string;
   repository: string;
   registry: string;
@@ -22,7 +24,7 @@ export interface JobSpec {
 }
 
 export type JobResult =
-  | { type: 'built'; tag: string; digest: string; sizeBytes: number; cpuMs: number }
+  | { type: 'built'; tag: string; digest: string; sizeBytes?: number; cpuMs?: number }
   | { type: 'failed'; reason: 'source' | 'registry' | 'internal'; message: string; attempts: number };
 
 export type JobMessage = JobResult | { type: 'retry'; attempt: number; reason: string; delayMs: number };

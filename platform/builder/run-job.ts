@@ -6,19 +6,33 @@ import type { JobMessage, JobResult, JobSpec } from './job.ts';
 const JOB = new URL('./job.ts', import.meta.url).pathname;
 const FLAGS = ['--experimental-vm-modules', '--no-warnings', '--v8-pool-size=1', '--single-threaded-gc'];
 
+/** Why a job's signal was aborted, when a command asked for it. */
+export const CANCELLED = 'cancelled';
+
 export type JobEnd =
   | JobResult
   | { type: 'crashed'; message: string }
   | { type: 'stopped' }
   | { type: 'deadline' };
 
-/** Never rejects. `signal` kills the job (`stopped`), `deadlineMs` too (`deadline`). */
-export function runJob(
+/** Never rejects. `signal` ends the job (`stopped`), `deadlineMs` too (`deadline`). */
+export type RunJob = (
   spec: JobSpec,
   deadlineMs: number,
   signal: AbortSignal,
   onRetry: (retry: Extract<JobMessage, { type: 'retry' }>) => void,
-): Promise<JobEnd> {
+) => Promise<JobEnd>;
+
+/** Where builds run: as processes of this host, or as Kaniko Jobs on a cluster (run-kaniko.ts). */
+export interface Jobs {
+  run: RunJob;
+  /** The builder ends; jobs on a cluster go on, and are found again. */
+  stop(): Promise<void>;
+}
+
+export const processJobs: Jobs = { run: runJob, stop: async () => {} };
+
+function runJob(...[spec, deadlineMs, signal, onRetry]: Parameters<RunJob>): Promise<JobEnd> {
   if (signal.aborted) return Promise.resolve({ type: 'stopped' });
   return new Promise((resolve) => {
     const child = spawnNode([...FLAGS, JOB], childEnv(compileCacheEnv()), 'ignore');

@@ -17,30 +17,50 @@ export async function fetchSource(source: Source, store: ObjectStore, policy: Re
   if (source.type === 'inline') return Buffer.from(source.code);
   if (!store.endpoint)
     throw new SourceError('source is in an object store, but the builder has no S3_ENDPOINT');
+  const bucket = source.bucket ?? store.bucket;
+  const answer = await sendWithRetry(await signed('GET', store, bucket, source.key), [200, 403, 404], policy);
+  if (answer.status !== 200) throw new SourceError(`source ${bucket}/${source.key}: ${answer.status}`);
+  return answer.body;
+}
+
+/** Puts an inline source into the object store, where the build on a cluster takes it from. @returns where it is then */
+export async function storeSource(source: Source, store: ObjectStore, policy: RetryPolicy): Promise<Source> {
+  if (source.type !== 'inline') return source;
+  const digest = process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha256')
+    .update(source.code)
+    .digest('hex');
+  const key = `inline/${digest}.mjs`;
+  const body = Buffer.from(source.code);
+  const answer = await sendWithRetry(
+    await signed('PUT', store, store.bucket, key, body),
+    [200, 403, 404],
+    policy,
+  );
+  if (answer.status !== 200)
+    throw new SourceError(`source ${store.bucket}/${key} can not be stored: ${answer.status}`);
+  return { type: 's3', key };
+}
+
+async function signed(method: 'GET' | 'PUT', store: ObjectStore, bucket: string, key: string, body?: Buffer) {
   // Only jobs that need it pay for loading it.
   const { AwsV4Signer } = await import('aws4fetch');
-  const bucket = source.bucket ?? store.bucket;
-  const key = source.key.split('/').map(encodeURIComponent).join('/');
-  const signed = await new AwsV4Signer({
-    method: 'GET',
-    url: `${store.endpoint}/${encodeURIComponent(bucket)}/${key}`,
+  const path = key.split('/').map(encodeURIComponent).join('/');
+  const { url, headers } = await new AwsV4Signer({
+    method,
+    url: `${store.endpoint}/${encodeURIComponent(bucket)}/${path}`,
     accessKeyId: store.accessKey ?? '',
     secretAccessKey: store.secretKey ?? '',
     service: 's3',
     region: 'us-east-1',
+    ...(body === undefined ? {} : { body }),
   }).sign();
-  const answer = await sendWithRetry(
-    {
-      method: 'GET',
-      url: signed.url.href,
-      headers: Object.fromEntries(signed.headers),
-      timeoutMs: 10_000,
-    },
-    [200, 403, 404],
-    policy,
-  );
-  if (answer.status !== 200) throw new SourceError(`source ${bucket}/${source.key}: ${answer.status}`);
-  return answer.body;
+  const all = {
+    ...Object.fromEntries(headers),
+    ...(body === undefined ? {} : { 'content-length': body.length }),
+  };
+  return { method, url: url.href, headers: all, timeoutMs: 10_000, ...(body === undefined ? {} : { body }) };
 }
 
 /** Throws SourceError when the bytes are no JavaScript module (syntax only; nothing of it is run). */

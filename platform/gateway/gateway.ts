@@ -1,24 +1,20 @@
 /** The gateway: invocations over HTTP and from the queue, and the life of the functions' processes. */
-import { mkdir, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
 import { Delivery } from '../amqp/deliver.ts';
 import { BrokerLink } from '../amqp/link.ts';
 import { EXCHANGE, QUEUE } from '../amqp/topology.ts';
 import type { Start } from '../common/component.ts';
 import { readBody, sendJson } from '../common/http.ts';
-import { messageOf } from '../common/log.ts';
-import { Slots } from '../common/slots.ts';
+import { type Logger, messageOf } from '../common/log.ts';
 import { continueTrace } from '../common/trace.ts';
+import type { Config } from '../config.ts';
 import { EVENT, eventFromMessage } from '../events/cloudevent.ts';
 import { FunctionName } from '../events/commands.ts';
-import { Catalog, type FunctionSpec } from './catalog.ts';
+import { Catalog } from './catalog.ts';
 import { EventInvocations } from './events.ts';
-import { ImageError, Images } from './images.ts';
+import { type Functions, processFunctions } from './functions.ts';
 import { Invoker } from './invoke.ts';
-import { gatewayMetrics } from './metrics.ts';
-import { Pool } from './pool.ts';
+import { type GatewayMetrics, gatewayMetrics } from './metrics.ts';
 
 const BODY_LIMIT = 6 * 1024 * 1024;
 const PREFETCH = 100;
@@ -34,6 +30,9 @@ const NOT_PASSED = new Set([
   'content-length',
   'host',
   'expect',
+  // For the gateway alone.
+  'x-lambda-instance',
+  'x-lambda-instance-age-ms',
 ]);
 
 const passed = (headers: NodeJS.Dict<string | string[]>) => {
@@ -43,59 +42,39 @@ const passed = (headers: NodeJS.Dict<string | string[]>) => {
   return result;
 };
 
-export const start: Start<'gateway'> = async (config, log) => {
-  const directory = resolve(config.WORK_DIR);
-  await mkdir(directory, { recursive: true });
-  // Sockets are named relative to here: the path of a Unix socket may have 107 bytes only.
-  process.chdir(directory);
-  await rm('s', { recursive: true, force: true });
-  await mkdir('s');
+async function functionsOf(
+  config: Config<'gateway'>,
+  log: Logger,
+  metrics: GatewayMetrics,
+): Promise<Functions> {
+  if (config.FUNCTIONS === 'process') return processFunctions(config, log, metrics);
+  const { knativeFunctions } = await import('./knative-functions.ts');
+  return knativeFunctions(config, log, metrics);
+}
 
+export const start: Start<'gateway'> = async (config, log) => {
   let consumerTag: string | undefined;
-  const pools = new Map<string, Pool>();
   const ready = () => link.open && consumerTag !== undefined;
   const metrics = gatewayMetrics(config.NAMESPACE, ready, config.DEFECTS.has('metrics-lie'), function* () {
-    for (const [name, pool] of pools) yield [name, pool.concurrency];
+    for (const { name, inflight, waiting } of functions.states()) yield [name, inflight + waiting];
   });
-  const images = new Images(config.REGISTRY_URL, resolve(directory, 'images'));
   const catalog = new Catalog(config.OPERATOR_URL, {
     maxScale: config.MAX_SCALE,
     targetConcurrency: config.TARGET_CONCURRENCY,
   });
-  // More starts at a time would only make each of them slower.
-  const starts = new Slots(availableParallelism() * 2);
-  const options = {
-    idleMs: config.IDLE_MS,
-    coldStartTimeoutMs: config.COLD_START_TIMEOUT_MS,
-    sockets: 's',
-    forgetsScaleToZero: config.DEFECTS.has('forgets-scale-to-zero'),
-  };
-  const specs = new WeakMap<Pool, FunctionSpec>();
-  const poolOf = (spec: FunctionSpec): Pool => {
-    let pool = pools.get(spec.name);
-    if (!pool) {
-      pool = new Pool(spec, options, images, starts, log, metrics);
-      pools.set(spec.name, pool);
-    } else if (specs.get(pool) !== spec) pool.update(spec);
-    specs.set(pool, spec);
-    return pool;
-  };
-  const invoker = new Invoker(catalog, poolOf, metrics);
+  const functions = await functionsOf(config, log, metrics);
+  const invoker = new Invoker(catalog, (spec) => functions.of(spec), metrics);
 
   /** Learns the present state of a function: its pool is made, brought up to date, or closed. */
   const refresh = async (name: string) => {
     catalog.invalidate(name);
     const known = await catalog.get(name);
-    if (known.state === 'runnable') poolOf(known.spec).tick();
-    else if (known.state === 'absent') {
-      const pool = pools.get(name);
-      pools.delete(name);
-      await pool?.close('deleted');
-    }
+    if (known.state === 'runnable') functions.of(known.spec).tick();
+    else if (known.state === 'absent') await functions.remove(name);
   };
   const refreshAll = async () => {
     catalog.invalidate();
-    const names = new Set([...(await catalog.list()), ...pools.keys()]);
+    const names = new Set([...(await catalog.list()), ...functions.states().map(({ name }) => name)]);
     for (const name of names) await refresh(name);
   };
   const quietly = (work: Promise<void>) =>
@@ -170,24 +149,7 @@ export const start: Start<'gateway'> = async (config, log) => {
     }
   }
 
-  async function resolvable(req: IncomingMessage, res: ServerResponse) {
-    const query = new URL(req.url ?? '/', 'http://gateway').searchParams;
-    const [image, digest] = [query.get('image'), query.get('digest')];
-    if (!image || !digest) return sendJson(res, 400, { error: 'image and digest are needed' });
-    try {
-      const there = await images.resolvable(image, digest);
-      sendJson(res, there ? 200 : 404, { resolvable: there });
-    } catch (error) {
-      if (!(error instanceof ImageError)) throw error;
-      metrics.error('registry');
-      sendJson(res, 502, { error: 'registry', reason: error.message });
-    }
-  }
-
   link.start();
-  const ticker = setInterval(() => {
-    for (const pool of pools.values()) pool.tick();
-  }, config.SCALE_INTERVAL_MS);
 
   return {
     registry: metrics.registry,
@@ -201,23 +163,22 @@ export const start: Start<'gateway'> = async (config, log) => {
         else await invokeOverHttp(req, res, name.data, rest);
         return true;
       }
-      if (path === '/resolve') await resolvable(req, res);
-      else if (path === '/functions')
-        sendJson(res, 200, { items: [...pools.values()].map((pool) => pool.state) });
-      else if (path.startsWith('/functions/') && pools.has(path.slice(11)))
-        sendJson(res, 200, pools.get(path.slice(11))?.state);
-      else return false;
+      if (path === '/functions') {
+        sendJson(res, 200, { items: functions.states() });
+        return true;
+      }
+      const state = functions.states().find(({ name }) => path === `/functions/${name}`);
+      if (!state) return (await functions.route?.(req, res, path)) ?? false;
+      sendJson(res, 200, state);
       return true;
     },
     async stop() {
-      clearInterval(ticker);
       const tag = consumerTag;
       consumerTag = undefined;
       if (tag) await link.channel?.cancel(tag).catch(() => {});
       await invocations.stop(GRACE_MS);
-      await Promise.all([...pools.values()].map((pool) => pool.close('shutdown')));
+      await functions.stop();
       await link.stop();
-      await rm('s', { recursive: true, force: true });
     },
   };
 };

@@ -3,9 +3,10 @@ import { BodyTooLarge } from '../common/http.ts';
 import { messageOf } from '../common/log.ts';
 import type { FunctionSpec } from './catalog.ts';
 import { type Catalog, OperatorUnavailable } from './catalog.ts';
+import type { Runner } from './functions.ts';
 import { type Answer, type Call, CallError } from './instance.ts';
 import type { ErrorType, GatewayMetrics } from './metrics.ts';
-import { NoInstance, type Pool } from './pool.ts';
+import { NoInstance } from './pool.ts';
 
 /** A request that an instance did not get, as it had just ended, goes to so many instances at most. */
 const SENDS = 3;
@@ -21,10 +22,10 @@ export type Invocation =
 
 export class Invoker {
   readonly #catalog: Catalog;
-  readonly #pool: (spec: FunctionSpec) => Pool;
+  readonly #pool: (spec: FunctionSpec) => Runner;
   readonly #metrics: GatewayMetrics;
 
-  constructor(catalog: Catalog, pool: (spec: FunctionSpec) => Pool, metrics: GatewayMetrics) {
+  constructor(catalog: Catalog, pool: (spec: FunctionSpec) => Runner, metrics: GatewayMetrics) {
     this.#catalog = catalog;
     this.#pool = pool;
     this.#metrics = metrics;

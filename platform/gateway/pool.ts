@@ -25,8 +25,8 @@ export interface PoolOptions {
 }
 
 export interface Lease {
-  instance: Instance;
-  /** The request had to wait for a start. */
+  instance: Pick<Instance, 'call'>;
+  /** The request had to wait for a start; known for sure when the call was answered. */
   cold: boolean;
   release: () => void;
 }

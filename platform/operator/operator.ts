@@ -4,39 +4,22 @@ import { ZodError } from 'zod';
 import { Delivery, deadLetter, untilConfirmed } from '../amqp/deliver.ts';
 import { BrokerLink } from '../amqp/link.ts';
 import { EXCHANGE, QUEUE } from '../amqp/topology.ts';
-import { MEDIA } from '../builder/oci-image.ts';
 import type { Start } from '../common/component.ts';
 import { sendJson } from '../common/http.ts';
+import { type Logger, messageOf } from '../common/log.ts';
 import { continueTrace } from '../common/trace.ts';
-import { wire } from '../common/wire.ts';
+import type { Config } from '../config.ts';
 import { EVENT, type Event, eventFromMessage, MalformedEvent, platformEvent } from '../events/cloudevent.ts';
 import { COMMAND } from '../events/commands.ts';
 import { applyCommand, CommandRefused } from './commands.ts';
+import { type Deployer, processDeployer } from './deployer.ts';
 import type { LambdaFunction } from './lambda-function.ts';
-import { operatorMetrics } from './metrics.ts';
-import { type Probe, Reconciler } from './reconciler.ts';
-import { Store } from './store.ts';
+import { type OperatorMetrics, operatorMetrics } from './metrics.ts';
+import { Reconciler } from './reconciler.ts';
+import { FileStore, type Store } from './store.ts';
 import { WorkQueue } from './workqueue.ts';
 
 const PREFETCH = 50;
-const PROBE_TIMEOUT_MS = 5000;
-
-/** Through the gateway when there is one, as it is who must have the image; else the registry that the builder named. */
-function probeThrough(gateway: string | undefined): Probe {
-  return async ({ image, digest, registry }) => {
-    const query = new URLSearchParams({ image, digest });
-    const url = gateway ? `${gateway}/resolve?${query}` : `${registry}/v2/${image}/manifests/${digest}`;
-    const method = gateway ? 'GET' : 'HEAD';
-    const { status } = await wire({
-      method,
-      url,
-      headers: { accept: gateway ? 'application/json' : MEDIA.manifest },
-      timeoutMs: PROBE_TIMEOUT_MS,
-    });
-    if (status !== 200 && status !== 404) throw new Error(`probe: ${status}`);
-    return status === 200;
-  };
-}
 
 /** A function as the API shows it. */
 const shown = ({ name, uid, generation, spec, status }: LambdaFunction) => ({
@@ -54,6 +37,34 @@ const shown = ({ name, uid, generation, spec, status }: LambdaFunction) => ({
   history: status.history.map((each) => each.digest),
 });
 
+/** Where functions are kept, and where they run. */
+async function groundOf(
+  config: Config<'operator'>,
+  log: Logger,
+  metrics: OperatorMetrics,
+  onNews: (name: string) => void,
+): Promise<{ store: Store; deployer: Deployer; stop(): Promise<void> }> {
+  if (config.FUNCTIONS === 'process') {
+    const deployer = processDeployer(config.GATEWAY_URL);
+    return { store: new FileStore(config.STATE_FILE, metrics.stored), deployer, stop: deployer.stop };
+  }
+  const { Cluster } = await import('../kubernetes/cluster.ts');
+  const { ClusterStore } = await import('./cluster-store.ts');
+  const { knativeDeployer } = await import('./knative-deployer.ts');
+  const cluster = new Cluster(config.NAMESPACE);
+  const store = new ClusterStore(cluster, log, metrics.stored);
+  await store.load();
+  const deployer = knativeDeployer(cluster, config, onNews);
+  return {
+    store,
+    deployer,
+    async stop() {
+      store.stop();
+      await deployer.stop();
+    },
+  };
+}
+
 export const start: Start<'operator'> = async (config, log) => {
   let tags: string[] = [];
   const stopped = new AbortController();
@@ -62,16 +73,21 @@ export const start: Start<'operator'> = async (config, log) => {
     phases: store.phases(),
     functions: store.size,
   }));
-  const store = new Store(config.STATE_FILE, metrics.stored);
+  const { store, deployer, stop } = await groundOf(config, log, metrics, (name) => queue.add(name));
+  const queue = new WorkQueue((name) => reconciler.reconcile(name), metrics);
   const link: BrokerLink = new BrokerLink('operator', config, log, async (channel, signal) => {
     signal.addEventListener('abort', () => {
       tags = [];
     });
     await channel.prefetch(PREFETCH);
-    const consume = async (queue: string, take: (delivery: Delivery) => void) => {
+    const consume = async (queue: string, take: (delivery: Delivery) => Promise<void>) => {
       const handle = (message: ConsumeMessage | null) => {
         if (message === null) channel.close().catch(() => {});
-        else take(new Delivery(message, channel, signal));
+        else
+          take(new Delivery(message, channel, signal)).catch((error: unknown) => {
+            log.error('message not taken', { reason: messageOf(error) });
+            channel.close().catch(() => {});
+          });
       };
       return (await channel.consume(queue, handle)).consumerTag;
     };
@@ -82,21 +98,20 @@ export const start: Start<'operator'> = async (config, log) => {
     log.info('consuming', { queue: QUEUE.function, prefetch: PREFETCH });
     for (const fn of store.list()) queue.add(fn.name);
   });
-  const probe = probeThrough(config.GATEWAY_URL);
-  const reconciler = new Reconciler(config.NAMESPACE, store, link, probe, log, metrics);
-  const queue = new WorkQueue((name) => reconciler.reconcile(name), metrics);
+  const reconciler = new Reconciler(config.NAMESPACE, store, link, deployer, log, metrics);
 
-  function takeBuildEvent(event: Event): void {
-    if (event.type !== EVENT.buildStarted && reconciler.buildEnded(event)) queue.add(event.subject ?? '');
+  async function takeBuildEvent(event: Event): Promise<void> {
+    if (event.type === EVENT.buildStarted) return;
+    if (await reconciler.buildEnded(event)) queue.add(event.subject ?? '');
   }
 
-  function takeCommand(event: Event, delivery: Delivery): void {
+  async function takeCommand(event: Event, delivery: Delivery): Promise<void> {
     const key = `${event.source} ${event.id}`;
     if (store.wasTaken(key)) return;
     const trace = continueTrace(delivery.message.properties.headers?.traceparent);
     const known = { trace_id: trace.traceId, event_id: event.id, type: event.type, function: event.subject };
     const fn = applyCommand(store, event, trace.traceparent);
-    store.put(fn, key);
+    await store.put(fn, key);
     log.info('command taken', { ...known, function: fn.name, generation: fn.generation });
     if (event.type === COMMAND.update) metrics.service('updated');
     else if (fn.generation === 1 && event.type !== COMMAND.delete) metrics.service('created');
@@ -104,18 +119,22 @@ export const start: Start<'operator'> = async (config, log) => {
   }
 
   /** A command that cannot be carried out is answered with response.error and put among the dead letters. */
-  function take(delivery: Delivery, from: string, handle: (event: Event, delivery: Delivery) => void): void {
+  async function take(
+    delivery: Delivery,
+    from: string,
+    handle: (event: Event, delivery: Delivery) => Promise<void>,
+  ): Promise<void> {
     let event: Event | undefined;
     try {
       event = eventFromMessage(delivery.message.content);
-      handle(event, delivery);
+      await handle(event, delivery);
       delivery.ack();
     } catch (error) {
       const refused = error instanceof CommandRefused;
       if (!refused && !(error instanceof MalformedEvent) && !(error instanceof ZodError)) throw error;
       metrics.error(refused ? 'refused' : 'malformed');
       log.warn('command refused', { event_id: event?.id, type: event?.type, reason: error.message });
-      refuse(delivery, from, event, error.message).then((told) => told && delivery.ack());
+      if (await refuse(delivery, from, event, error.message)) delivery.ack();
     }
   }
 
@@ -164,6 +183,7 @@ export const start: Start<'operator'> = async (config, log) => {
       for (const tag of current) await link.channel?.cancel(tag).catch(() => {});
       await queue.stop(1000);
       stopped.abort();
+      await stop();
       await link.stop();
     },
   };

@@ -5,20 +5,18 @@ import type { Logger } from '../common/log.ts';
 import { continueTrace } from '../common/trace.ts';
 import { EVENT, type Event, platformEvent, sourceOf } from '../events/cloudevent.ts';
 import { COMMAND } from '../events/commands.ts';
+import type { Deployer } from './deployer.ts';
 import { type Cause, type LambdaFunction, setCondition } from './lambda-function.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Store } from './store.ts';
 
 const HISTORY = 10;
 
-/** Whether the image of a revision can be had. Rejects when that cannot be found out now. */
-export type Probe = (revision: { image: string; digest: string; registry: string }) => Promise<boolean>;
-
 export class Reconciler {
   readonly #namespace: string;
   readonly #store: Store;
   readonly #link: BrokerLink;
-  readonly #probe: Probe;
+  readonly #deployer: Deployer;
   readonly #log: Logger;
   readonly #metrics: OperatorMetrics;
 
@@ -26,14 +24,14 @@ export class Reconciler {
     namespace: string,
     store: Store,
     link: BrokerLink,
-    probe: Probe,
+    deployer: Deployer,
     log: Logger,
     metrics: OperatorMetrics,
   ) {
     this.#namespace = namespace;
     this.#store = store;
     this.#link = link;
-    this.#probe = probe;
+    this.#deployer = deployer;
     this.#log = log;
     this.#metrics = metrics;
   }
@@ -91,7 +89,7 @@ export class Reconciler {
       type: command.type,
       headers: { traceparent },
     });
-    this.#change(fn, (fresh) => {
+    await this.#change(fn, (fresh) => {
       fresh.status.phase = 'Building';
       fresh.status.step = 'build-asked';
       fresh.status.buildId = buildId;
@@ -102,7 +100,7 @@ export class Reconciler {
   }
 
   /** The builder said how a build ended. Returns whether the function changed. */
-  buildEnded(event: Event): boolean {
+  async buildEnded(event: Event): Promise<boolean> {
     const fn = this.#store.get(event.subject ?? '');
     const build = String(event.correlationid);
     if (!fn || fn.status.step === 'delete') return false;
@@ -132,15 +130,17 @@ export class Reconciler {
       // What served before serves on.
       if (!fn.status.current) setCondition(fn, 'ServiceReady', 'False', 'BuildFailed', message);
     } else return false;
-    this.#store.put(fn);
+    await this.#store.put(fn);
     return true;
   }
 
   async #rollOut(fn: LambdaFunction): Promise<void> {
     const next = fn.status.next;
     if (!next) throw new Error('nothing to roll out');
-    if (!(await this.#probe(next))) throw new Error(`the registry has no ${next.image}@${next.digest}`);
-    const settled = this.#change(fn, (fresh) => {
+    const rollout = await this.#deployer.rollOut(fn, next);
+    if (rollout.state === 'starting') return;
+    if (rollout.state === 'failed') return this.#rollOutFailed(fn, rollout.message);
+    const settled = await this.#change(fn, (fresh) => {
       const { current, history } = fresh.status;
       if (current && current.digest !== next.digest)
         fresh.status.history = [current, ...history.filter((each) => each.digest !== next.digest)].slice(
@@ -166,12 +166,26 @@ export class Reconciler {
     await this.#tell(settled);
   }
 
+  /** What served before serves on. */
+  async #rollOutFailed(fn: LambdaFunction, message: string): Promise<void> {
+    const settled = await this.#change(fn, (fresh) => {
+      delete fresh.status.next;
+      fresh.status.step = 'settled';
+      fresh.status.phase = 'Failed';
+      fresh.status.message = message;
+      setCondition(fresh, 'DeployReady', 'False', 'RollOutFailed', message);
+      if (!fresh.status.current) setCondition(fresh, 'ServiceReady', 'False', 'RollOutFailed', message);
+    });
+    if (settled) await this.#tell(settled);
+  }
+
   async #delete(fn: LambdaFunction): Promise<void> {
+    await this.#deployer.remove(fn.name);
     for (const cause of fn.status.causes)
       if (cause.type === COMMAND.delete) await this.#publish(fn, cause, EVENT.serviceDeleted, {});
       else await this.#publish(fn, cause, EVENT.responseError, { message: 'deleted before it was ready' });
     this.#metrics.service('deleted');
-    this.#store.remove(fn.name);
+    await this.#store.remove(fn.name);
     this.#log.info('function deleted', { function: fn.name, event_id: fn.status.causes.at(-1)?.id });
   }
 
@@ -188,18 +202,21 @@ export class Reconciler {
           ...fn.status.current,
           scaling: fn.spec.scaling,
         });
-    this.#change(fn, (fresh) => {
+    await this.#change(fn, (fresh) => {
       fresh.status.causes = fresh.status.causes.filter((each) => !causes.some((told) => told.id === each.id));
     });
   }
 
   /** Changes the stored function, unless a newer command has come meanwhile: then that one's work goes on. */
-  #change(seen: LambdaFunction, change: (fresh: LambdaFunction) => void): LambdaFunction | undefined {
+  async #change(
+    seen: LambdaFunction,
+    change: (fresh: LambdaFunction) => void,
+  ): Promise<LambdaFunction | undefined> {
     const fresh = this.#store.get(seen.name);
     if (!fresh || fresh.uid !== seen.uid || fresh.generation !== seen.generation) return undefined;
     if (fresh.status.step !== seen.status.step) return undefined;
     change(fresh);
-    this.#store.put(fresh);
+    await this.#store.put(fresh);
     return fresh;
   }
 

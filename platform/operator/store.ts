@@ -1,4 +1,4 @@
-/** The LambdaFunctions on disk: one JSON file, replaced as a whole, so that it is the old or the new state, never half. */
+/** Where LambdaFunctions are kept; here: in one JSON file, replaced as a whole, so that it is the old or the new state, never half. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -15,7 +15,19 @@ const REMEMBERED = 1000;
 export type Verb = 'get' | 'list' | 'create' | 'update' | 'delete';
 export const VERBS: Verb[] = ['get', 'list', 'create', 'update', 'delete'];
 
-export class Store {
+export interface Store {
+  get(name: string): LambdaFunction | undefined;
+  list(): LambdaFunction[];
+  /** How many functions are in each phase; not a request. */
+  phases(): Map<string, number>;
+  readonly size: number;
+  /** Seen by `get` at once; resolves when it is kept for good. `command`: id of the command that is taken with it. */
+  put(fn: LambdaFunction, command?: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  wasTaken(command: string): boolean;
+}
+
+export class FileStore implements Store {
   readonly #path: string;
   readonly #onRequest: (verb: Verb, ok: boolean) => void;
   readonly #functions = new Map<string, LambdaFunction>();
@@ -49,25 +61,21 @@ export class Store {
     return [...this.#functions.values()];
   }
 
-  /** How many functions are in each phase; not a request. */
   phases(): Map<string, number> {
-    const counts = new Map<string, number>();
-    for (const { status } of this.#functions.values())
-      counts.set(status.phase, (counts.get(status.phase) ?? 0) + 1);
-    return counts;
+    return countPhases(this.#functions.values());
   }
 
   get size(): number {
     return this.#functions.size;
   }
 
-  put(fn: LambdaFunction, command?: string): void {
+  async put(fn: LambdaFunction, command?: string): Promise<void> {
     const verb = this.#functions.has(fn.name) ? 'update' : 'create';
     this.#functions.set(fn.name, structuredClone(fn));
     this.#save(verb, command);
   }
 
-  remove(name: string): void {
+  async remove(name: string): Promise<void> {
     this.#functions.delete(name);
     this.#save('delete');
   }
@@ -88,4 +96,10 @@ export class Store {
       throw error;
     }
   }
+}
+
+export function countPhases(functions: Iterable<LambdaFunction>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { status } of functions) counts.set(status.phase, (counts.get(status.phase) ?? 0) + 1);
+  return counts;
 }

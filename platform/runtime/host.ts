@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const http = process.getBuiltinModule('node:http');
+const INSTANCE = process.getBuiltinModule('node:os').hostname();
 const { LAMBDA_CODE, LAMBDA_HANDLER, LAMBDA_SOCKET, PORT } = process.env;
 
 type Handler = (event: Record<string, unknown>) => unknown;
@@ -36,7 +37,11 @@ function eventOf(req: IncomingMessage, body: Buffer): Record<string, unknown> {
 function send(res: ServerResponse, result: unknown): void {
   let status = 200;
   let body = result;
-  const headers: Record<string, string> = {};
+  // Who answers, and since when it is there: a request that is older than its instance has waited for its start.
+  const headers: Record<string, string> = {
+    'x-lambda-instance': INSTANCE,
+    'x-lambda-instance-age-ms': String(Math.round(process.uptime() * 1000)),
+  };
   if (isRecord(result) && typeof result.statusCode === 'number') {
     status = result.statusCode;
     body = result.body;

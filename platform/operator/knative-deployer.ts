@@ -1,0 +1,97 @@
+/** Revisions on a cluster: one Knative Service a function, named as it (PLATFORM.md, "Life of a function"). */
+import type { Config } from '../config.ts';
+import { type Cluster, condition, type KubeObject } from '../kubernetes/cluster.ts';
+import type { Deployer } from './deployer.ts';
+import type { LambdaFunction, Revision } from './lambda-function.ts';
+
+/** Also the grace of a function's pods: a node that is drained waits no longer for one. */
+const TIMEOUT_S = 20;
+
+/** @param onNews called with a function's name when its Service changed */
+export function knativeDeployer(
+  cluster: Cluster,
+  config: Config<'operator'>,
+  onNews: (name: string) => void,
+): Deployer {
+  /** What was applied last, by function: told again only when it differs. */
+  const applied = new Map<string, string>();
+  const services = cluster.watch(
+    {
+      ...{ apiVersion: 'serving.knative.dev/v1', kind: 'Service', plural: 'services' },
+      labels: 'lambda.knative.io/name',
+    },
+    (service, gone) => {
+      if (gone) applied.delete(service.metadata.name);
+      onNews(service.metadata.name);
+    },
+  );
+  return {
+    async rollOut(fn, revision) {
+      const wanted = serviceOf(fn, revision, config);
+      const text = JSON.stringify(wanted);
+      let service = services.objects.get(fn.name);
+      if (!service || applied.get(fn.name) !== text) {
+        service = await cluster.apply(wanted);
+        applied.set(fn.name, text);
+      }
+      if (service.status?.observedGeneration !== service.metadata.generation) return { state: 'starting' };
+      const ready = condition(service, 'Ready');
+      if (ready.status === 'True') return { state: 'serves' };
+      if (ready.status === 'False' && ready.reason === 'RevisionFailed')
+        return { state: 'failed', message: ready.message ?? ready.reason };
+      return { state: 'starting' };
+    },
+    async remove(name) {
+      await cluster.delete('serving.knative.dev/v1', 'Service', name);
+      applied.delete(name);
+    },
+    stop: () => services.stop(),
+  };
+}
+
+function serviceOf(fn: LambdaFunction, revision: Revision, config: Config<'operator'>): KubeObject {
+  const { minScale, maxScale, targetConcurrency } = fn.spec.scaling;
+  const limit = Math.min(maxScale ?? config.MAX_SCALE, config.MAX_SCALE);
+  const least = config.DEFECTS.has('forgets-scale-to-zero') ? Math.max(1, minScale ?? 0) : (minScale ?? 0);
+  const labels = { 'lambda.knative.io/name': fn.name };
+  return {
+    apiVersion: 'serving.knative.dev/v1',
+    kind: 'Service',
+    metadata: { name: fn.name, labels },
+    spec: {
+      template: {
+        metadata: {
+          labels,
+          annotations: {
+            'autoscaling.knative.dev/class': 'kpa.autoscaling.knative.dev',
+            'autoscaling.knative.dev/min-scale': String(Math.min(least, limit)),
+            'autoscaling.knative.dev/max-scale': String(limit),
+            'autoscaling.knative.dev/target': String(targetConcurrency ?? config.TARGET_CONCURRENCY),
+            'autoscaling.knative.dev/window': `${config.STABLE_WINDOW_MS / 1000}s`,
+          },
+        },
+        spec: {
+          timeoutSeconds: TIMEOUT_S,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          containers: [
+            {
+              image: `${config.PULL_REGISTRY}/${revision.image}@${revision.digest}`,
+              ports: [{ containerPort: 8080 }],
+              env: Object.entries(fn.spec.env).map(([name, value]) => ({ name, value })),
+              readinessProbe: { httpGet: { path: '/health' } },
+              resources: { requests: { cpu: '20m', memory: '48Mi' }, limits: { memory: '256Mi' } },
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                runAsNonRoot: true,
+                capabilities: { drop: ['ALL'] },
+                seccompProfile: { type: 'RuntimeDefault' },
+              },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
