@@ -9,8 +9,10 @@ export interface Address {
 export interface ComponentDriver {
   /** Names that can be killed and paused. */
   names(): string[];
-  /** SIGKILL, and no restart until release. */
-  hold(component: string): Promise<void>;
+  /** Undo of `hold`, known before it is done; none where the end of the run's processes undoes it. */
+  undoOf(component: string): UndoOperation[];
+  /** Killed, and no restart until release. @returns what was done, for the journal */
+  hold(component: string): Promise<string>;
   release(component: string): Promise<void>;
   /** SIGSTOP and SIGCONT: alive, and silent. */
   pause(component: string): Promise<void>;
@@ -19,16 +21,22 @@ export interface ComponentDriver {
   readyUrl(component: string): string;
 }
 
+/** `silent`: neither an answer nor a refusal, as when packets vanish. */
+export interface Reach {
+  state: 'open' | 'refused' | 'silent';
+  detail: string;
+}
+
 export interface NetworkDriver {
   /** Undo of `blackhole`, known before it is done. */
   undoOf(fault: string): UndoOperation;
   /** Packets to and from the component's service port vanish in both directions; nothing is refused. */
   blackhole(fault: string, component: string): Promise<void>;
   restore(fault: string): Promise<void>;
-  /** Packets dropped so far. */
-  dropped(fault: string): Promise<number>;
   /** Where the platform reaches the component. */
   address(component: string): Address;
+  /** Tries to reach the component as the platform does; answers within about 500 ms. */
+  reach(component: string): Promise<Reach>;
 }
 
 export interface ThrottleDriver {

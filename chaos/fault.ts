@@ -34,8 +34,10 @@ export interface FaultKind {
 /** What a target says of itself before anything is started. */
 export interface Abilities {
   target: string;
-  /** Components that can be killed, held and paused. */
+  /** Components that can be killed and held. */
   components: string[];
+  /** Components that can be paused. */
+  pausable: string[];
   /** Components whose port can be made a black hole, or why none can. */
   blackhole: string[] | { impossible: string };
   throttle: boolean;
@@ -62,8 +64,13 @@ export function checkParams(
   return undefined;
 }
 
-export function refuseComponent(params: FaultParams, abilities: Abilities): string | undefined {
+/** @param able the components with which it can be done */
+export function refuseComponent(
+  params: FaultParams,
+  able: string[],
+  abilities: Abilities,
+): string | undefined {
   const name = String(params.component);
-  if (abilities.components.includes(name)) return undefined;
-  return `target ${abilities.target} has no component "${name}": expected one of ${abilities.components.join(', ')}`;
+  if (able.includes(name)) return undefined;
+  return `target ${abilities.target} can not do this to a component "${name}": expected one of ${able.join(', ') || '(none)'}`;
 }

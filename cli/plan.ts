@@ -28,7 +28,7 @@ function describePlan(plan: Plan): string {
   const lines = [
     `${plan.scenario.name}: ${plan.scenario.title}`,
     `  claim    ${plan.scenario.claim}`,
-    `  target   ${plan.target.name}, profile ${plan.profile.name}, time scale ${plan.run.timeScale}`,
+    `  target   ${plan.target.name}, profile ${plan.profile.name}, time scale ${plan.run.timeScale}${plan.run.loadScale ? `, load scale ${JSON.stringify(plan.run.loadScale)}` : ''}`,
     '  timeline',
   ];
   const acts = [

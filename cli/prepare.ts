@@ -11,11 +11,10 @@ import { newRunId } from '../engine/run-directories.ts';
 import type { Plan } from '../evidence/plan.ts';
 import { loadScenarios, type ScenarioFile } from '../scenarios/load.ts';
 import { makePlan } from '../scenarios/plan.ts';
-import { localTarget } from '../targets/local/index.ts';
+import { SCRIPTS } from '../scenarios/schema.ts';
+import { TARGETS } from '../targets/index.ts';
 import type { Target } from '../targets/target.ts';
-import { resolveTool, type ToolName } from '../tools/resolve.ts';
-
-const TARGETS: ReadonlyMap<string, Target> = new Map([localTarget].map((target) => [target.name, target]));
+import { resolveTool } from '../tools/resolve.ts';
 
 export interface TargetOptions {
   target: string;
@@ -27,6 +26,7 @@ export interface TargetOptions {
 export interface PlanOptions extends TargetOptions {
   scenarios: string[];
   seed: number | undefined;
+  loadScale: string[];
 }
 
 export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
@@ -65,6 +65,13 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
     .option('seed', {
       type: 'number',
       describe: 'Seed of everything random in the load; the report names it',
+    })
+    .option('load-scale', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      describe:
+        'Multiply the rates of the load, for a smaller or larger platform: builds=0.05, or a number for all streams',
     }) as unknown as Argv<T & PlanOptions>;
 }
 
@@ -87,8 +94,9 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
     seed,
     timeScale: options.timeScale,
     defects: options.defect,
-    targetDetail: {},
-    versions: await versions(),
+    loadScale: loadScale(options.loadScale),
+    targetDetail: await target.detail(),
+    versions: await versions(target),
     host: host(),
     sharedCores: cpus().length,
   };
@@ -142,6 +150,28 @@ export function checkOptions(options: TargetOptions & { seed?: number | undefine
   return { target: target as Target, seed };
 }
 
+/** `builds=0.05`, or `0.5` for every stream without a factor of its own. */
+function loadScale(options: string[]): Record<string, number> {
+  const problems: Diagnostic[] = [];
+  const factors = options.map((option) => {
+    const [, stream = '*', text] = /^(?:([^=]*)=)?(.*)$/.exec(option) as RegExpExecArray;
+    const factor = Number(text || Number.NaN);
+    if (!(factor > 0 && Number.isFinite(factor)))
+      problems.push({
+        file: '--load-scale',
+        message: `"${option}": expected a factor above 0, such as builds=0.05`,
+      });
+    if (stream !== '*' && !(SCRIPTS as readonly string[]).includes(stream))
+      problems.push({
+        file: '--load-scale',
+        message: `no stream is called "${stream}": expected one of ${SCRIPTS.join(', ')}`,
+      });
+    return [stream, factor] as const;
+  });
+  if (problems.length > 0) throw new RefusedError(problems);
+  return Object.fromEntries(factors);
+}
+
 function scenarioFile(nameOrFile: string): string {
   if (existsSync(nameOrFile)) return nameOrFile;
   const shipped = shippedScenarios();
@@ -155,20 +185,13 @@ function scenarioFile(nameOrFile: string): string {
   ]);
 }
 
-const RECORDED_TOOLS: ToolName[] = [
-  'k6',
-  'rabbitmq-server',
-  'prometheus',
-  'alertmanager',
-  'registry',
-  'versitygw',
-];
-
-async function versions(): Promise<Record<string, string>> {
-  const tools = await Promise.all(
-    RECORDED_TOOLS.map(async (name) => [name, (await resolveTool(name)).version] as const),
-  );
-  return { faultline: faultlineVersion(), node: process.version, ...Object.fromEntries(tools) };
+async function versions(target: Target): Promise<Record<string, string>> {
+  return {
+    faultline: faultlineVersion(),
+    node: process.version,
+    k6: (await resolveTool('k6')).version,
+    ...(await target.versions()),
+  };
 }
 
 function faultlineVersion(): string {

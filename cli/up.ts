@@ -15,6 +15,7 @@ export const upCommand: CommandModule<object, TargetOptions> = {
       abilities: await target.abilities(),
     });
     const { endpoints } = await startHost({
+      target: target.name,
       timeScale: options.timeScale,
       defects: options.defect,
       rules,

@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
-import { localTarget } from '../targets/local/index.ts';
+import { TARGETS } from '../targets/index.ts';
 import { HOST_STATE, type HostRequest, type HostState } from './host.ts';
 import { makeWorkDirectory } from './run-directories.ts';
 import { startAlertReceiver } from './webhook.ts';
@@ -17,9 +17,11 @@ undo.record('make the directory', { op: 'remove-directory', path: request.direct
 undo.record('start processes', { op: 'kill-marked', run: request.runId });
 
 try {
+  const target = TARGETS.get(request.target);
+  if (!target) throw new Error(`no target ${request.target}`);
   // What Alertmanager delivers is taken and dropped: `up` has nobody to judge it.
-  const receiver = await startAlertReceiver();
-  const running = await localTarget.up({
+  const receiver = await startAlertReceiver(await target.hostAddress());
+  const running = await target.up({
     runId: request.runId,
     workDirectory: request.directory,
     logDirectory: join(request.directory, 'logs'),

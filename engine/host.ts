@@ -11,6 +11,8 @@ import { ownerLives, workRoot } from './run-directories.ts';
 export const HOST_STATE = 'state.json';
 
 export interface HostRequest {
+  /** Name of the target. */
+  target: string;
   runId: string;
   directory: string;
   timeScale: number;
@@ -26,7 +28,7 @@ export interface HostState {
   components: Record<string, string>;
 }
 
-const RUN_ID = 'up-local';
+const RUN_ID = 'up';
 
 export function hostDirectory(): string {
   return join(workRoot(), RUN_ID);
@@ -45,7 +47,10 @@ export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'
   const directory = hostDirectory();
   if (ownerLives(directory))
     throw new RefusedError([
-      { file: '--target local', message: 'is up already: use it, or end it with `faultline down`' },
+      {
+        file: `--target ${request.target}`,
+        message: 'a target is up already: use it, or end it with `faultline down`',
+      },
     ]);
   // Left by a host that was killed: undone before a new one takes its place.
   if (existsSync(directory)) await undoAll(directory).catch(() => []);

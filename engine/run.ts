@@ -49,8 +49,6 @@ export interface RunRequest {
   onLive(live: LiveLoad, firing: string[]): void;
 }
 
-const SETTLE_WITHIN_MS = 20_000;
-
 export class Run {
   private readonly request: RunRequest;
   private readonly stopSignal = new StopSignal();
@@ -129,7 +127,7 @@ export class Run {
 
   private async withTarget(): Promise<void> {
     const { plan, target, directories, rules } = this.request;
-    const receiver = await startAlertReceiver();
+    const receiver = await startAlertReceiver(await target.hostAddress());
     let running: RunningTarget | undefined;
     try {
       const began = performance.now();
@@ -176,15 +174,20 @@ export class Run {
   }
 
   private async withPlatform(running: RunningTarget, receiver: AlertReceiver): Promise<void> {
-    const { plan, scenario } = this.request;
+    const { plan, scenario, target } = this.request;
     const prometheus = new PrometheusClient(running.endpoints.prometheus);
     const tap = await openTap(running.endpoints.broker);
     try {
-      const functions = await deployFunctions(scenario.spec.functions, running.endpoints, plan.run.id);
+      const functions = await deployFunctions(
+        scenario.spec.functions,
+        running.endpoints,
+        plan.run.id,
+        target.patience.functionsMs,
+      );
       this.stopSignal.throwIfStopped();
       await settle(
         prometheus,
-        { scrapeMs: plan.scrapeMs, evaluationMs: plan.evaluationMs, withinMs: SETTLE_WITHIN_MS },
+        { scrapeMs: plan.scrapeMs, evaluationMs: plan.evaluationMs, withinMs: target.patience.quietMs },
         this.stopSignal,
       );
       this.stopSignal.throwIfStopped();

@@ -12,13 +12,12 @@ const FUNCTION_CODE = `export async function handler(event) {
 }
 `;
 
-const READY_WITHIN_MS = 60_000;
-
 /** @throws HarnessError naming the functions that did not become Ready. */
 export async function deployFunctions(
   functions: Scenario['spec']['functions'],
   endpoints: Endpoints,
   runId: string,
+  withinMs: number,
 ): Promise<string[]> {
   const names: string[] = [];
   for (const group of functions) {
@@ -37,7 +36,7 @@ export async function deployFunctions(
       });
     }
   }
-  await waitUntilReady(names, endpoints.operator);
+  await waitUntilReady(names, endpoints.operator, withinMs);
   for (const group of functions) {
     if (!group.warm) continue;
     await Promise.all(
@@ -78,8 +77,8 @@ async function postCommand(receiver: string, runId: string, name: string, data: 
   }
 }
 
-async function waitUntilReady(names: string[], operator: string): Promise<void> {
-  const deadline = Date.now() + READY_WITHIN_MS;
+async function waitUntilReady(names: string[], operator: string, withinMs: number): Promise<void> {
+  const deadline = Date.now() + withinMs;
   let waiting = names.map((name) => ({ name, phase: 'not there' }));
   while (waiting.length > 0) {
     const checked = await Promise.all(
@@ -99,7 +98,7 @@ async function waitUntilReady(names: string[], operator: string): Promise<void> 
     waiting = checked.filter((f) => f.phase !== 'Ready');
     if (waiting.length > 0 && Date.now() > deadline)
       throw new HarnessError(
-        `functions not Ready after ${READY_WITHIN_MS / 1000} s: ${waiting.map((f) => `${f.name} (${f.phase})`).join(', ')}`,
+        `functions not Ready after ${withinMs / 1000} s: ${waiting.map((f) => `${f.name} (${f.phase})`).join(', ')}`,
       );
     if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, 100));
   }

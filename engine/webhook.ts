@@ -32,7 +32,8 @@ export interface AlertReceiver {
   close(): Promise<void>;
 }
 
-export async function startAlertReceiver(): Promise<AlertReceiver> {
+/** @param host the address on which Alertmanager reaches it */
+export async function startAlertReceiver(host: string): Promise<AlertReceiver> {
   const deliveries: Delivery[] = [];
   const garbled: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -58,10 +59,10 @@ export async function startAlertReceiver(): Promise<AlertReceiver> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(0, host, resolve);
   });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/alerts`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}/alerts`,
     deliveries,
     garbled,
     close: () =>

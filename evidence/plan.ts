@@ -133,6 +133,8 @@ export const Plan = z.strictObject({
     timeScale: z.number(),
     startedAt: z.string(),
     defects: z.array(z.string()),
+    /** Factors on the scenario's rates, by stream; absent: as the scenario has them. */
+    loadScale: z.record(z.string(), z.number()).optional(),
   }),
   scenario: z.strictObject({
     name: z.string(),

@@ -149,6 +149,7 @@ export const VerdictDocument = z.strictObject({
     startedAt: z.string(),
     durationMs: z.number(),
     defects: z.array(z.string()),
+    loadScale: z.record(z.string(), z.number()).optional(),
     outcome: z.enum(['completed', 'interrupted', 'aborted', 'crashed']),
     outcomeReason: z.string().nullable(),
   }),

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { HarnessError } from '../base/errors.ts';
 import { kindCache, type Tell } from './cache.ts';
 import { run } from './command.ts';
 import type { Engine } from './engine.ts';
@@ -24,7 +25,8 @@ export function clusterConfig(workers: number): string {
   return stringify({
     kind: 'Cluster',
     apiVersion: 'kind.x-k8s.io/v1alpha4',
-    networking: { podSubnet: '10.244.0.0/16' },
+    // As manifests/pod-network.yaml has them.
+    networking: { podSubnet: '10.244.0.0/16', serviceSubnet: '10.96.0.0/16' },
     // Kubernetes 1.34 refuses cgroup v1 unless it is told not to; on cgroup v2 this changes nothing.
     kubeadmConfigPatches: [
       stringify({
@@ -99,6 +101,15 @@ export async function clusterNodes(engine: Engine, kind: string): Promise<string
 export async function nodeAddress(engine: Engine, node: string): Promise<string> {
   const format = '{{(index .NetworkSettings.Networks "kind").IPAddress}}';
   return (await engine.docker(['inspect', '--format', format, node])).trim();
+}
+
+/** The address of this host on the engine's network, by which nodes and pods reach it. */
+export async function hostAddress(engine: Engine): Promise<string> {
+  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}';
+  const text = await engine.docker(['network', 'inspect', '--format', format, 'kind']);
+  const address = text.split(/\s+/).find((each) => /^\d+(\.\d+){3}$/.test(each));
+  if (!address) throw new HarnessError(`the engine's network kind has no IPv4 gateway: ${text.trim()}`);
+  return address;
 }
 
 async function areOf(engine: Engine, nodes: string[], image: string): Promise<boolean> {

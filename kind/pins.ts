@@ -122,6 +122,15 @@ export const ADD_ONS = {
   helm: { module: 'helm.sh/helm/v3', version: '3.22.0', commands: ['helm.sh/helm/v3/cmd/helm'] },
 } satisfies Record<string, GoSource>;
 
+/** What the platform stands on beside Debian's packages. */
+export const SERVICES = {
+  versitygw: {
+    module: 'github.com/versity/versitygw',
+    version: '1.8.0',
+    commands: ['github.com/versity/versitygw/cmd/versitygw'],
+  },
+} satisfies Record<string, GoSource>;
+
 /** Debian release and packages of the nodes' root file system. Source: kind v0.30.0, images/base/Dockerfile. */
 export const NODE_SYSTEM = {
   suite: 'bookworm',
@@ -180,6 +189,12 @@ export const KUBERNETES_VERSION = KUBERNETES;
 
 /** The cluster's image registry. */
 export const REGISTRY_SYSTEM = { suite: 'bookworm', packages: ['docker-registry', 'ca-certificates'] };
+
+/** Broker, metrics and alerts of the platform: the versions that target `local` takes from Debian as well. */
+export const SERVICES_SYSTEM = {
+  suite: 'bookworm',
+  packages: ['rabbitmq-server', 'prometheus', 'prometheus-alertmanager', 'ca-certificates'],
+};
 
 /** What Chaos Mesh's daemon calls. Source: images/chaos-daemon/Dockerfile; without what IO, HTTP and JVM faults need. */
 export const CHAOS_DAEMON_SYSTEM = {

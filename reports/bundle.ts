@@ -122,6 +122,7 @@ function unjudged(
       startedAt: plan?.run.startedAt ?? journal[0]?.wall ?? '',
       durationMs: last,
       defects: plan?.run.defects ?? [],
+      ...(plan?.run.loadScale ? { loadScale: plan.run.loadScale } : {}),
       outcome,
       outcomeReason: ended?.type === 'run.ended' ? (ended.reason ?? null) : 'the journal has no end',
     },

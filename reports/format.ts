@@ -94,3 +94,10 @@ export const SIGN: Record<Verdict, string> = { pass: '✓', fail: '✗', unknown
 
 export const plural = (count: number, one: string, many = `${one}s`) =>
   `${number(count)} ${count === 1 ? one : many}`;
+
+/** `builds × 0.05` */
+export function loadScaleText(scale: Record<string, number>): string {
+  return Object.entries(scale)
+    .map(([stream, factor]) => `${stream} × ${number(factor)}`)
+    .join(', ');
+}

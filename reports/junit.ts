@@ -51,6 +51,7 @@ export function renderJUnit({ verdict: v }: Outcome): string {
     seed: v.run.seed,
     timeScale: v.run.timeScale,
     defects: v.run.defects.join(' '),
+    ...(v.run.loadScale ? { loadScale: JSON.stringify(v.run.loadScale) } : {}),
     outcome: v.run.outcome,
   };
   const reasons = v.reasons.length > 0 ? v.reasons : [v.verdict];

@@ -1,7 +1,7 @@
 /** Markdown for a GitHub step summary: the verdict, why, and the tables that fit; everything else is in report.html. */
 import { nextSteps } from './advice.ts';
 import type { Outcome } from './bundle.ts';
-import { duration, exact, number, OPERATOR, oneLine, plural, SIGN, unitOf } from './format.ts';
+import { duration, exact, loadScaleText, number, OPERATOR, oneLine, plural, SIGN, unitOf } from './format.ts';
 
 /** GitHub takes 1 MiB a step; a summary longer than this is no summary. Bytes, about. */
 const MAX_LENGTH = 256 * 1024;
@@ -45,7 +45,7 @@ export function renderMarkdown(outcome: Outcome): string {
     missing.length > 0
       ? `Evidence that is not here:\n\n${missing.map((m) => `- ${e(m.file)}: ${e(m.reason)}`).join('\n')}`
       : '',
-    `${counted.filter((c) => c.verdict === 'pass').length} of ${plural(counted.length, 'check')} passed · target ${e(v.run.target)} · profile ${e(v.run.profile)} · took ${duration(v.run.durationMs)} · seed ${v.run.seed} · time scale ${number(v.run.timeScale)}${v.run.defects.length > 0 ? ` · defects on: ${e(v.run.defects.join(', '))}` : ''}`,
+    `${counted.filter((c) => c.verdict === 'pass').length} of ${plural(counted.length, 'check')} passed · target ${e(v.run.target)} · profile ${e(v.run.profile)} · took ${duration(v.run.durationMs)} · seed ${v.run.seed} · time scale ${number(v.run.timeScale)}${v.run.loadScale ? ` · load: ${e(loadScaleText(v.run.loadScale))}` : ''}${v.run.defects.length > 0 ? ` · defects on: ${e(v.run.defects.join(', '))}` : ''}`,
     bad.length > 0 ? '### Not passed' : '',
     table(
       ['', 'Check', 'What was found'],

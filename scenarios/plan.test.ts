@@ -57,6 +57,7 @@ const catalog: Catalog = {
 };
 
 const facts: RunFacts = {
+  loadScale: {},
   id: 'r1',
   seed: 1,
   timeScale: 60,

@@ -29,6 +29,8 @@ export interface RunFacts {
   timeScale: number;
   startedAt: string;
   defects: string[];
+  /** Factor on the rates of a stream, by its name; `*` for those that have none. */
+  loadScale: Record<string, number>;
   targetDetail: Record<string, string>;
   versions: Record<string, string>;
   host: Record<string, string | number>;
@@ -57,7 +59,10 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
 
   refuseDuplicates(spec, complain);
   const phases = planPhases(spec, facts.timeScale, complain);
-  const streams = spec.load.map((load, i) => planStream(load, i, phases, complain));
+  const factors = Object.fromEntries(
+    spec.load.map(({ name }) => [name, facts.loadScale[name] ?? facts.loadScale['*'] ?? 1]),
+  );
+  const streams = spec.load.map((load, i) => planStream(load, factors[load.name] ?? 1, i, phases, complain));
   const faults = spec.faults.flatMap(
     (fault, i) => planFault(fault, i, phases, facts.timeScale, catalog, complain) ?? [],
   );
@@ -78,6 +83,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
       timeScale: facts.timeScale,
       startedAt: facts.startedAt,
       defects: facts.defects,
+      ...(Object.values(factors).some((factor) => factor !== 1) ? { loadScale: factors } : {}),
     },
     scenario: {
       name: metadata.name,
@@ -153,7 +159,13 @@ function planPhases(spec: Spec, timeScale: number, complain: Complain): Phase[] 
   return phases;
 }
 
-function planStream(load: Spec['load'][number], index: number, phases: Phase[], complain: Complain): Stream {
+function planStream(
+  load: Spec['load'][number],
+  factor: number,
+  index: number,
+  phases: Phase[],
+  complain: Complain,
+): Stream {
   for (const phase of Object.keys(load.rates)) {
     if (!phases.some((p) => p.name === phase))
       complain(
@@ -162,7 +174,7 @@ function planStream(load: Spec['load'][number], index: number, phases: Phase[], 
       );
   }
   const segments = phases.map((phase) => {
-    const rate = load.rates[phase.name as PhaseName] ?? load.rate ?? 0;
+    const rate = (load.rates[phase.name as PhaseName] ?? load.rate ?? 0) * factor;
     return {
       phase: phase.name,
       startMs: phase.startMs,

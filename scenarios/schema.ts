@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { parseDuration } from '../base/duration.ts';
 
 /** Phases in the order in which a run goes through them; a scenario uses those that it needs. */
+/** Exported functions of k6/main.ts; a stream has the name of its script. */
+export const SCRIPTS = ['builds', 'invocations', 'events', 'updates'] as const;
 export const PHASES = ['baseline', 'inject', 'steady-fault', 'recover', 'recovered'] as const;
 export const PhaseName = z.enum(PHASES);
 export type PhaseName = z.infer<typeof PhaseName>;
@@ -55,7 +57,7 @@ const Functions = z.strictObject({
 
 const Load = z.strictObject({
   name: Name,
-  script: z.enum(['builds', 'invocations', 'events', 'updates']),
+  script: z.enum(SCRIPTS),
   /** Rate in every phase that `rates` does not name; 0 where both are silent. */
   rate: Rate.optional(),
   rates: z.partialRecord(PhaseName, Rate).default({}),

@@ -7,7 +7,14 @@ import { HarnessError, RefusedError } from '../base/errors.ts';
 import { buildAddOns, installAddOns } from '../kind/add-ons.ts';
 import { built } from '../kind/cache.ts';
 import { checkCluster } from '../kind/check.ts';
-import { clusterNodes, createCluster, deleteCluster, kubeconfigPath, nodeAddress } from '../kind/cluster.ts';
+import {
+  clusterNodes,
+  createCluster,
+  deleteCluster,
+  hostAddress,
+  kubeconfigPath,
+  nodeAddress,
+} from '../kind/cluster.ts';
 import { interrupt } from '../kind/command.ts';
 import { findEngine, startEngine, stopEngine } from '../kind/engine.ts';
 import { goCommands } from '../kind/go-build.ts';
@@ -15,7 +22,10 @@ import { INGRESS_NODE_PORT } from '../kind/ingress.ts';
 import { Kubernetes } from '../kind/kubernetes.ts';
 import { nodeImage } from '../kind/node-image.ts';
 import { PINS } from '../kind/pins.ts';
+import { platformImage } from '../kind/platform-image.ts';
 import { startRegistry, stopRegistry } from '../kind/registry.ts';
+import { serviceImages } from '../kind/service-images.ts';
+import { removeClusterState, writeClusterState } from '../kind/state.ts';
 
 const READY_WITHIN_S = 180;
 const tell = (line: string) => process.stderr.write(`${line}\n`);
@@ -40,6 +50,21 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
     const registry = await startRegistry(engine, nodes, tell);
     const cluster = new Kubernetes(image.kubectl);
     const images = await installAddOns(engine, cluster, registry, addOns, tell);
+    const platform = await platformImage(engine, tell);
+    const addresses = nodes.map(async (name) => ({ name, address: await nodeAddress(engine, name) }));
+    writeClusterState({
+      kubectl: image.kubectl,
+      ...(engine.host === undefined ? {} : { engine: engine.host }),
+      nodes: await Promise.all(addresses),
+      hostAddress: await hostAddress(engine),
+      registry: registry.address,
+      platformTag: platform,
+      images: {
+        ...images,
+        ...(await serviceImages(engine, registry, tell)),
+        platform: await registry.push(platform),
+      },
+    });
     if (check) {
       const ingress = `http://${await nodeAddress(engine, nodes[0] as string)}:${INGRESS_NODE_PORT}`;
       await checkCluster(cluster, ingress, images, tell);
@@ -49,6 +74,7 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
   'cluster-check': () => commands.cluster?.(true) as Promise<void>,
   async 'cluster-down'() {
     const engine = await findEngine();
+    removeClusterState();
     await stopRegistry(engine);
     await deleteCluster(engine, join(await built(goCommands('kind', PINS.kind), tell), 'kind'), tell);
   },

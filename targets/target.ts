@@ -67,7 +67,16 @@ export interface RunningTarget {
 export interface Target {
   name: string;
   defects: string[];
+  /** @throws RefusedError when the target can not be used now, with what makes it usable. */
   abilities(): Promise<Abilities>;
+  /** Versions of what it is made of, for the plan. */
+  versions(): Promise<Record<string, string>>;
+  /** What else the report should say of it: name -> image, node count, ... */
+  detail(): Promise<Record<string, string>>;
+  /** How long functions may take to be Ready before a run, and the alerts of the start-up to go away, ms. */
+  patience: { functionsMs: number; quietMs: number };
+  /** This host as the target reaches it: where the harness listens for Alertmanager. */
+  hostAddress(): Promise<string>;
   /** @throws HarnessError when a component does not come up, with its last log lines. */
   up(request: TargetRequest): Promise<RunningTarget>;
 }

@@ -2,9 +2,7 @@
  * The platform is cut from a component: the component's service port becomes a black hole. Packets vanish in both
  * directions and nothing is refused, as when a switch dies; established connections find out by their own time-outs.
  */
-import { connect } from 'node:net';
-import type { Address } from '../drivers.ts';
-import { checkParams, type FaultKind, type Observation } from '../fault.ts';
+import { checkParams, type FaultKind } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -20,7 +18,7 @@ export const componentPartitioned: FaultKind = {
       ? undefined
       : `target ${abilities.target} can not cut off "${name}": expected one of ${abilities.blackhole.join(', ')}`;
   },
-  undo: ({ component }) => `the packet filter table that drops ${component}'s packets is deleted`,
+  undo: ({ component }) => `what drops ${component}'s packets is deleted`,
   probe: ({ component }) => `a connection to ${component} gets neither an answer nor a refusal`,
   arm(name, params, drivers) {
     const network = required(drivers.network, 'the network');
@@ -34,30 +32,14 @@ export const componentPartitioned: FaultKind = {
         return `packets of ${component} at ${host}:${port} are dropped in both directions`;
       },
       revert: () => network.restore(name),
-      probe: () => probeBlackHole(network.address(component)),
+      // Only silence is the effect: a refusal would be another fault.
+      async probe() {
+        const { state, detail } = await network.reach(component);
+        return { seen: state === 'silent', detail };
+      },
       async audit() {
         return leftover(undo);
       },
     };
   },
 };
-
-/** Seen only when the connection neither opens nor is refused within 400 ms: a refusal would be another fault. */
-function probeBlackHole({ host, port }: Address): Promise<Observation> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const finish = (seen: boolean, detail: string) => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve({ seen, detail });
-    };
-    const timer = setTimeout(
-      () => finish(true, `connect to ${host}:${port}: no answer in 400 ms, nothing refused`),
-      400,
-    );
-    socket.once('connect', () => finish(false, `connect to ${host}:${port}: open`));
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      finish(false, `connect to ${host}:${port}: ${error.code}`),
-    );
-  });
-}

@@ -7,7 +7,7 @@ export const componentPaused: FaultKind = {
   kind: 'component-paused',
   refuse: (params, abilities) =>
     checkParams(params, { component: { type: 'string', required: true } }) ??
-    refuseComponent(params, abilities),
+    refuseComponent(params, abilities.pausable, abilities),
   undo: ({ component }) => `SIGCONT to ${component}`,
   probe: ({ component }) => `${component} gives no answer at all within 400 ms`,
   arm(_name, params, drivers) {

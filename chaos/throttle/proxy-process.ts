@@ -1,6 +1,7 @@
 /**
  * A reverse proxy before the registry that can throttle as Amazon ECR does. Always in the path, so that switching the
- * fault on changes nothing but the limit. Environment: LISTEN_PORT, UPSTREAM (host:port), CONTROL_PORT.
+ * fault on changes nothing but the limit. Environment: LISTEN_HOST (127.0.0.1), LISTEN_PORT,
+ * UPSTREAM (host:port), CONTROL_PORT.
  * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"}, DELETE /, GET / -> {"throttled"}: refused so far, the probe's own left out.
  */
 import { Agent, createServer, request } from 'node:http';
@@ -60,6 +61,6 @@ const control = createServer((incoming, outgoing) => {
   });
 });
 
-proxy.listen(Number(process.env.LISTEN_PORT), '127.0.0.1');
+proxy.listen(Number(process.env.LISTEN_PORT), process.env.LISTEN_HOST ?? '127.0.0.1');
 control.listen(Number(process.env.CONTROL_PORT), '127.0.0.1');
 process.on('SIGTERM', () => process.exit(0));

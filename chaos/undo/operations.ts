@@ -7,10 +7,21 @@ import { existsSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import { killMarked, markedProcesses } from './marked.ts';
 
+/** How the process that undoes reaches the cluster; `namespace` is left out for what has none. */
+const Kubectl = { kubectl: z.string(), kubeconfig: z.string(), namespace: z.string().optional() };
+
 export const UndoOperation = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('kill-marked'), run: z.string() }),
   z.strictObject({ op: z.literal('delete-nft-table'), table: z.string() }),
   z.strictObject({ op: z.literal('remove-directory'), path: z.string() }),
+  /** `object`: kind/name, as kubectl has it. */
+  z.strictObject({ op: z.literal('delete-object'), ...Kubectl, object: z.string() }),
+  z.strictObject({
+    op: z.literal('scale-object'),
+    ...Kubectl,
+    object: z.string(),
+    replicas: z.number().int(),
+  }),
 ]);
 export type UndoOperation = z.infer<typeof UndoOperation>;
 
@@ -26,6 +37,14 @@ export async function carryOut(operation: UndoOperation): Promise<void> {
       break;
     case 'remove-directory':
       rmSync(operation.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+      break;
+    case 'delete-object':
+      deleteObject(operation);
+      break;
+    case 'scale-object':
+      // What is gone needs no scale.
+      if (objectThere(operation))
+        kubectl(operation, ['scale', operation.object, `--replicas=${operation.replicas}`]);
       break;
   }
   const left = leftover(operation);
@@ -45,6 +64,15 @@ export function leftover(operation: UndoOperation): string[] {
         : [];
     case 'remove-directory':
       return existsSync(operation.path) ? [`directory ${operation.path} is still there`] : [];
+    case 'delete-object':
+      return objectThere(operation) ? [`${operation.object} is still on the cluster`] : [];
+    case 'scale-object': {
+      const path = '--output=jsonpath={.spec.replicas}';
+      const replicas = kubectl(operation, ['get', operation.object, '--ignore-not-found', path]);
+      return replicas === '' || Number(replicas) === operation.replicas
+        ? []
+        : [`${operation.object} is still scaled to ${replicas}, not ${operation.replicas}`];
+    }
   }
 }
 
@@ -56,6 +84,10 @@ export function describeUndo(operation: UndoOperation): string {
       return `delete nftables table inet ${operation.table}`;
     case 'remove-directory':
       return `remove ${operation.path}`;
+    case 'delete-object':
+      return `delete ${operation.object} from the cluster`;
+    case 'scale-object':
+      return `scale ${operation.object} to ${operation.replicas}`;
   }
 }
 
@@ -71,3 +103,48 @@ function nftTables(): string[] {
     return [];
   }
 }
+
+type OnCluster = Extract<UndoOperation, { kubectl: string }>;
+
+/** How long an object may take to go by itself; Kubernetes gives pods their grace, Chaos Mesh takes a fault back. */
+const GONE_WITHIN_S = 60;
+const COMMAND_WITHIN_MS = (GONE_WITHIN_S + 15) * 1000;
+
+/** @throws Error with kubectl's last words. */
+function kubectl(operation: OnCluster, args: string[]): string {
+  const where = [`--kubeconfig=${operation.kubeconfig}`, '--request-timeout=10s'];
+  if (operation.namespace !== undefined) where.push(`--namespace=${operation.namespace}`);
+  return execFileSync(operation.kubectl, [...where, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: COMMAND_WITHIN_MS,
+  }).trim();
+}
+
+function objectThere(operation: Extract<OnCluster, { object: string }>): boolean {
+  return kubectl(operation, ['get', operation.object, '--ignore-not-found', '--output=name']) !== '';
+}
+
+/** One whose finalizer hangs is forced; of a namespace, nothing is: what is in it would be left without an owner. */
+function deleteObject(operation: Extract<OnCluster, { op: 'delete-object' }>): void {
+  kubectl(operation, ['delete', operation.object, '--ignore-not-found', '--wait=false']);
+  const isNamespace = operation.object.startsWith('namespace/');
+  const wait = [
+    'wait',
+    '--for=delete',
+    operation.object,
+    `--timeout=${isNamespace ? GONE_WITHIN_S : FORCED_AFTER_S}s`,
+  ];
+  try {
+    kubectl(operation, ['--request-timeout=0', ...wait]);
+  } catch {
+    if (isNamespace || !objectThere(operation)) return;
+    const none = '{"metadata":{"finalizers":null}}';
+    kubectl(operation, ['patch', operation.object, '--type=merge', `--patch=${none}`]);
+    process.stderr.write(
+      `${operation.object} did not go within ${FORCED_AFTER_S} s: its finalizers were removed\n`,
+    );
+  }
+}
+
+const FORCED_AFTER_S = 15;

@@ -1,6 +1,10 @@
 #!/bin/sh
 # On each node: the CNI configuration from the node's own pod range, a route to the range of every other node, and
 # masquerading of what leaves the cluster. Again each 5 seconds, since nodes come and go.
+#
+# What still has a service's address when it is forwarded is for a service that kube-proxy does not know yet. It is refused: it
+# would leave the node for whatever network this machine is in, and a stranger there who answers keeps the connection for good
+# (seen: a Prometheus that scraped 404 from one for minutes).
 set -u
 account=/var/run/secrets/kubernetes.io/serviceaccount
 api="https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/nodes"
@@ -11,6 +15,10 @@ table ip faultline_pods {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr $POD_SUBNET ip daddr != $POD_SUBNET masquerade
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ip daddr $SERVICE_SUBNET reject
   }
 }
 END

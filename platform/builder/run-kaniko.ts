@@ -183,7 +183,8 @@ function jobOf(spec: JobSpec, name: string, deadlineMs: number, config: KanikoCo
             {
               name: 'extract-context',
               image: config.platform,
-              args: ['builder/extract-context.ts'],
+              // The flag is for the check of the source's syntax.
+              args: ['--experimental-vm-modules', '--no-warnings', 'builder/extract-context.ts'],
               env: [
                 { name: 'BUILD', value: JSON.stringify(contextOf(spec, config)) },
                 { name: 'S3_ENDPOINT', value: spec.store.endpoint ?? '' },

@@ -2,7 +2,7 @@
 import { EXIT_CODE } from '../../evidence/verdict.ts';
 import { nextSteps } from '../advice.ts';
 import type { ReportBundle } from '../bundle.ts';
-import { duration, number, plural, quantity, SIGN } from '../format.ts';
+import { duration, loadScaleText, number, plural, quantity, SIGN } from '../format.ts';
 import { type Anchors, codeBlock, html, linked, type Markup, section } from './markup.ts';
 
 const WORD = { pass: 'Pass', fail: 'Fail', unknown: 'Unknown', error: 'Error' } as const;
@@ -118,6 +118,9 @@ export function whatRan({ plan, verdict: v }: ReportBundle): Markup {
         ? '1 (real time)'
         : `${number(v.run.timeScale)}: rule durations, ranges, scrape and evaluation intervals and phases are divided by ${number(v.run.timeScale)}`,
     ],
+    ...(v.run.loadScale
+      ? [['Load', `${loadScaleText(v.run.loadScale)} of the scenario's rates`] as [string, string]]
+      : []),
     ['Seed', String(v.run.seed)],
     ['Defects switched on', v.run.defects.length > 0 ? v.run.defects.join(', ') : 'none'],
     ['Started', v.run.startedAt || '–'],
@@ -157,6 +160,7 @@ export function again({ plan, verdict: v }: ReportBundle): Markup {
     String(v.run.timeScale),
     '--seed',
     String(v.run.seed),
+    ...Object.entries(v.run.loadScale ?? {}).flatMap(([s, x]) => ['--load-scale', `${s}=${x}`]),
     ...v.run.defects.flatMap((d) => ['--defect', d]),
   ];
   const dir = argument(`reports/runs/${v.run.id}`);

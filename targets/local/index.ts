@@ -7,7 +7,9 @@ import type { Address } from '../../chaos/drivers.ts';
 import type { Abilities } from '../../chaos/fault.ts';
 import { throttleClient } from '../../chaos/throttle/client.ts';
 import { resolveTool } from '../../tools/resolve.ts';
+import { type ComponentSpec, Supervisor } from '../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../target.ts';
+import { throttleProxy } from '../throttle.ts';
 import { blackholeImpossible, nftNetwork } from './network.ts';
 import { PodCounter } from './pods.ts';
 import {
@@ -19,9 +21,9 @@ import {
   rabbitmq,
   registry,
 } from './services.ts';
-import { type ComponentSpec, Supervisor } from './supervisor.ts';
 
 const PLATFORM = ['receiver', 'builder', 'gateway', 'operator'] as const;
+const TOOLS = ['rabbitmq-server', 'prometheus', 'alertmanager', 'registry', 'versitygw'] as const;
 const BLACKHOLES = ['rabbitmq', 'registry'];
 
 /** Jobs at once: the guide's 50 are for a cluster; on one small host every job is a process. */
@@ -47,20 +49,26 @@ export const localTarget: Target = {
     return {
       target: 'local',
       components: [...PLATFORM, 'rabbitmq', 'registry'],
+      pausable: [...PLATFORM, 'rabbitmq', 'registry'],
       blackhole: impossible === undefined ? BLACKHOLES : { impossible },
       throttle: true,
     };
   },
 
+  async versions() {
+    const found = TOOLS.map(async (name) => [name, (await resolveTool(name)).version] as const);
+    return Object.fromEntries(await Promise.all(found));
+  },
+
+  detail: async () => ({}),
+  patience: { functionsMs: 60_000, quietMs: 20_000 },
+  hostAddress: async () => '127.0.0.1',
+
   async up(request: TargetRequest): Promise<RunningTarget> {
     const directory = (name: string) => join(request.workDirectory, name);
     const tools = Object.fromEntries(
-      await Promise.all(
-        (['rabbitmq-server', 'prometheus', 'alertmanager', 'registry', 'versitygw'] as const).map(
-          async (name) => [name, (await resolveTool(name)).path] as const,
-        ),
-      ),
-    ) as Record<'rabbitmq-server' | 'prometheus' | 'alertmanager' | 'registry' | 'versitygw', string>;
+      await Promise.all(TOOLS.map(async (name) => [name, (await resolveTool(name)).path] as const)),
+    ) as Record<(typeof TOOLS)[number], string>;
 
     const [
       amqp,
@@ -111,7 +119,12 @@ export const localTarget: Target = {
       registry(tools.registry, directory('registry'), reg),
       objectStore(tools.versitygw, directory('objectstore'), s3),
       alertmanager(tools.alertmanager, directory('alertmanager'), am, request),
-      throttleProxy(throttle, throttleControl, reg),
+      throttleProxy({
+        host: '127.0.0.1',
+        port: throttle,
+        control: throttleControl,
+        upstream: `127.0.0.1:${reg}`,
+      }),
       ...PLATFORM.map((name) =>
         platformComponent(name, platformPorts, { amqp, registryUrl, s3, directory, request }),
       ),
@@ -121,10 +134,10 @@ export const localTarget: Target = {
         targets: [
           ...PLATFORM.map((name) => ({
             job: `knative-lambda-${name}`,
-            port: platformPorts[name],
+            address: `127.0.0.1:${platformPorts[name]}`,
             path: '/metrics',
           })),
-          { job: 'rabbitmq', port: rabbitMetrics, path: '/metrics/per-object' },
+          { job: 'rabbitmq', address: `127.0.0.1:${rabbitMetrics}`, path: '/metrics/per-object' },
         ],
       }),
     ];
@@ -156,7 +169,12 @@ export const localTarget: Target = {
       drivers: {
         components: {
           names: () => supervisor.names(),
-          hold: (name) => supervisor.hold(name),
+          // The run's supervisor holds it; when the run dies, its processes go with it, and nothing is held any more.
+          undoOf: () => [],
+          async hold(name) {
+            await supervisor.hold(name);
+            return `SIGKILL to ${name}, restart withheld`;
+          },
           release: (name) => supervisor.release(name),
           pause: async (name) => supervisor.signal(name, 'SIGSTOP'),
           resume: async (name) => supervisor.signal(name, 'SIGCONT'),
@@ -171,18 +189,6 @@ export const localTarget: Target = {
     };
   },
 };
-
-function throttleProxy(port: number, control: number, registryPort: number): ComponentSpec {
-  return {
-    name: 'registry-throttle',
-    command: process.execPath,
-    args: [fileURLToPath(new URL('../../chaos/throttle/proxy-process.ts', import.meta.url))],
-    env: { LISTEN_PORT: String(port), CONTROL_PORT: String(control), UPSTREAM: `127.0.0.1:${registryPort}` },
-    readyUrl: `http://127.0.0.1:${control}/`,
-    restart: 'never',
-    blame: 'harness',
-  };
-}
 
 function platformComponent(
   name: (typeof PLATFORM)[number],

@@ -1,7 +1,8 @@
 /** Packet loss on loopback through nftables, in a table of the run's own: removing the table removes everything. */
 import { execFile } from 'node:child_process';
+import { connect } from 'node:net';
 import { promisify } from 'node:util';
-import type { Address, NetworkDriver } from '../../chaos/drivers.ts';
+import type { Address, NetworkDriver, Reach } from '../../chaos/drivers.ts';
 
 const run = promisify(execFile);
 
@@ -35,10 +36,9 @@ export function nftNetwork(runId: string, addresses: ReadonlyMap<string, Address
       const name = table(fault);
       // One transaction: there is no instant at which only one direction is cut.
       const script = `table inet ${name} {
-        counter lost { }
         chain cut { type filter hook input priority -300; policy accept;
-          iifname "lo" tcp dport ${port} counter name lost drop
-          iifname "lo" tcp sport ${port} counter name lost drop
+          iifname "lo" tcp dport ${port} drop
+          iifname "lo" tcp sport ${port} drop
         }
       }\n`;
       await pipeTo('nft', ['-f', '-'], script);
@@ -46,10 +46,7 @@ export function nftNetwork(runId: string, addresses: ReadonlyMap<string, Address
     async restore(fault) {
       await run('nft', ['delete', 'table', 'inet', table(fault)]);
     },
-    async dropped(fault) {
-      const { stdout } = await run('nft', ['list', 'counter', 'inet', table(fault), 'lost']);
-      return Number(/packets (\d+)/.exec(stdout)?.[1] ?? 0);
-    },
+    reach: (component) => reach(addressOf(component)),
   };
 }
 
@@ -59,5 +56,19 @@ function pipeTo(command: string, args: string[], input: string): Promise<void> {
       error ? reject(new Error(`${command}: ${stderr || error.message}`)) : resolve(),
     );
     child.stdin?.end(input);
+  });
+}
+
+function reach({ host, port }: Address): Promise<Reach> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const finish = (state: Reach['state'], what: string) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ state, detail: `connect to ${host}:${port}: ${what}` });
+    };
+    const timer = setTimeout(() => finish('silent', 'no answer in 400 ms, nothing refused'), 400);
+    socket.once('connect', () => finish('open', 'open'));
+    socket.once('error', (error: NodeJS.ErrnoException) => finish('refused', error.code ?? error.message));
   });
 }

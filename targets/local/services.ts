@@ -1,8 +1,14 @@
 /** Configuration files and command lines of the real services that the local target runs: RabbitMQ, Prometheus, Alertmanager, registry, object store. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatDuration } from '../../base/duration.ts';
-import type { ComponentSpec } from './supervisor.ts';
+import {
+  alertmanagerConfig,
+  type MonitoringTimes,
+  prometheusConfig,
+  prometheusFlags,
+  type ScrapeTarget,
+} from '../monitoring.ts';
+import type { ComponentSpec } from '../supervisor.ts';
 
 export interface RabbitPorts {
   /** Where the platform connects; the partition fault drops its packets. */
@@ -73,56 +79,28 @@ log.file = false
   };
 }
 
-export interface ScrapeTarget {
-  job: string;
-  port: number;
-  path: string;
-}
-
 export function prometheus(
   command: string,
   directory: string,
   port: number,
-  options: {
-    rules: string;
-    scrapeMs: number;
-    evaluationMs: number;
-    alertmanagerPort: number;
-    targets: ScrapeTarget[];
-    timeScale: number;
-  },
+  options: MonitoringTimes & { rules: string; alertmanagerPort: number; targets: ScrapeTarget[] },
 ): ComponentSpec {
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'rules.yml'), options.rules);
-  const jobs = options.targets.map(
-    (t) =>
-      `  - job_name: ${t.job}\n    metrics_path: ${t.path}\n    static_configs: [{ targets: ['127.0.0.1:${t.port}'] }]`,
-  );
+  const rules = join(directory, 'rules.yml');
+  const config = join(directory, 'prometheus.yml');
+  writeFileSync(rules, options.rules);
   writeFileSync(
-    join(directory, 'prometheus.yml'),
-    `global:
-  scrape_interval: ${formatDuration(options.scrapeMs)}
-  scrape_timeout: ${formatDuration(options.scrapeMs)}
-  evaluation_interval: ${formatDuration(options.evaluationMs)}
-rule_files: [rules.yml]
-alerting:
-  alertmanagers:
-    - static_configs: [{ targets: ['127.0.0.1:${options.alertmanagerPort}'] }]
-scrape_configs:
-${jobs.join('\n')}
-`,
+    config,
+    prometheusConfig({ ...options, rules, alertmanager: `127.0.0.1:${options.alertmanagerPort}` }),
   );
   return {
     name: 'prometheus',
     command,
     args: [
-      `--config.file=${join(directory, 'prometheus.yml')}`,
+      `--config.file=${config}`,
       `--storage.tsdb.path=${join(directory, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
-      // Prometheus's own defaults (5 min, 1 min), divided like everything else.
-      `--query.lookback-delta=${formatDuration(Math.max(300_000 / options.timeScale, 3 * options.scrapeMs))}`,
-      `--rules.alert.resend-delay=${formatDuration(60_000 / options.timeScale)}`,
-      '--log.level=warn',
+      ...prometheusFlags(options),
     ],
     env: {},
     readyUrl: `http://127.0.0.1:${port}/-/ready`,
@@ -138,26 +116,13 @@ export function alertmanager(
   options: { webhookUrl: string; timeScale: number },
 ): ComponentSpec {
   mkdirSync(directory, { recursive: true });
-  const scaled = (ms: number) => formatDuration(ms / options.timeScale);
-  // Every alert is its own group: how fast one is delivered must not depend on another.
-  writeFileSync(
-    join(directory, 'alertmanager.yml'),
-    `route:
-  receiver: harness
-  group_by: ['...']
-  group_wait: ${scaled(10_000)}
-  group_interval: ${scaled(30_000)}
-  repeat_interval: 4h
-receivers:
-  - name: harness
-    webhook_configs: [{ url: '${options.webhookUrl}', send_resolved: true }]
-`,
-  );
+  const config = join(directory, 'alertmanager.yml');
+  writeFileSync(config, alertmanagerConfig(options.webhookUrl, options.timeScale));
   return {
     name: 'alertmanager',
     command,
     args: [
-      `--config.file=${join(directory, 'alertmanager.yml')}`,
+      `--config.file=${config}`,
       `--storage.path=${join(directory, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--cluster.listen-address=',

@@ -5,9 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HarnessError } from '../../base/errors.ts';
-import { RUN_MARK } from '../../chaos/undo/marked.ts';
-import type { ComponentEvent } from '../target.ts';
+import { HarnessError } from '../base/errors.ts';
+import { RUN_MARK } from '../chaos/undo/marked.ts';
+import type { ComponentEvent } from './target.ts';
 
 export interface ComponentSpec {
   name: string;

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePorts } from '../../base/ports.ts';
-import { componentKilled } from '../../chaos/faults/component-killed.ts';
-import { componentPaused } from '../../chaos/faults/component-paused.ts';
-import { killMarked, markedProcesses } from '../../chaos/undo/marked.ts';
-import type { ComponentEvent } from '../target.ts';
+import { freePorts } from '../base/ports.ts';
+import { componentKilled } from '../chaos/faults/component-killed.ts';
+import { componentPaused } from '../chaos/faults/component-paused.ts';
+import { killMarked, markedProcesses } from '../chaos/undo/marked.ts';
 import { type ComponentSpec, Supervisor } from './supervisor.ts';
+import type { ComponentEvent } from './target.ts';
 
 const runId = `supervisor-test-${process.pid}`;
 let logs: string;
@@ -51,7 +51,11 @@ async function server(over: Partial<ComponentSpec> = {}): Promise<ComponentSpec>
 const drivers = () => ({
   components: {
     names: () => supervisor.names(),
-    hold: (name: string) => supervisor.hold(name),
+    undoOf: () => [],
+    async hold(name: string) {
+      await supervisor.hold(name);
+      return 'held';
+    },
     release: (name: string) => supervisor.release(name),
     pause: async (name: string) => supervisor.signal(name, 'SIGSTOP'),
     resume: async (name: string) => supervisor.signal(name, 'SIGCONT'),

@@ -1,0 +1,35 @@
+/** Images of the real services that the platform stands on: broker, metrics and alerts from Debian, the object store from source. */
+import { basename, join } from 'node:path';
+import { built, type Tell } from './cache.ts';
+import type { Engine } from './engine.ts';
+import { goCommands } from './go-build.ts';
+import { type CommandImage, commandImage, contentTag, ensureImage } from './images.ts';
+import { SERVICES, SERVICES_SYSTEM } from './pins.ts';
+import type { Registry } from './registry.ts';
+import { systemImage } from './system-image.ts';
+
+const NOBODY = 65_532;
+
+/** Names inside the cluster. */
+export interface ServiceImages {
+  /** RabbitMQ, Prometheus, Alertmanager. */
+  services: string;
+  objectStore: string;
+}
+
+export async function serviceImages(engine: Engine, registry: Registry, tell: Tell): Promise<ServiceImages> {
+  const command = async (name: keyof typeof SERVICES): Promise<string> => {
+    const directory = await built(goCommands(name, SERVICES[name]), tell);
+    const image: CommandImage = {
+      ...{ from: 'scratch', files: [join(directory, name)], user: NOBODY },
+      entrypoint: [`/usr/local/bin/${name}`],
+    };
+    const tag = contentTag(name, [image, basename(directory)]);
+    await ensureImage(engine, tag, tell, () => commandImage(engine, tag, image));
+    return registry.push(tag);
+  };
+  return {
+    services: await registry.push(await systemImage(engine, 'services-system', SERVICES_SYSTEM, tell)),
+    objectStore: await command('versitygw'),
+  };
+}

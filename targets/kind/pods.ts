@@ -1,0 +1,95 @@
+/** Follows the pods of the platform's namespace through the API: how many instances each function has, and which components came and went. */
+import { CoreV1Api, KubeConfig, makeInformer, type V1Pod } from '@kubernetes/client-node';
+import type { ComponentEvent } from '../target.ts';
+
+const RECONNECT_MS = 500;
+/** Set by Knative on the pods of a Service, which is named as its function. */
+const SERVICE_LABEL = 'serving.knative.dev/service';
+
+export interface PodWatch {
+  /** Instances by function: pods that run, or are about to; those on their way out are not counted. */
+  functions(): Map<string, number>;
+  /** Pods of one component that are not on their way out. */
+  of(component: string): V1Pod[];
+  stop(): Promise<void>;
+}
+
+/** @throws Error when the first list does not come. */
+export async function watchPods(
+  kubeconfig: string,
+  namespace: string,
+  onEvent: (event: ComponentEvent) => void,
+): Promise<PodWatch> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const api = config.makeApiClient(CoreV1Api);
+  const list = () => api.listNamespacedPod({ namespace });
+  const informer = makeInformer<V1Pod>(config, `/api/v1/namespaces/${namespace}/pods`, list as never);
+  const pods = new Map<string, V1Pod>();
+  const running = new Set<string>();
+  const seen = (pod: V1Pod) => {
+    pods.set(nameOf(pod), pod);
+    tellChanges(pod, running, onEvent);
+  };
+  informer.on('add', seen);
+  informer.on('update', seen);
+  informer.on('delete', (pod) => {
+    pods.delete(nameOf(pod));
+    tellEnd(pod, running, onEvent);
+  });
+  let stopped = false;
+  const again = () => {
+    if (stopped) return;
+    setTimeout(() => void informer.start().catch(again), RECONNECT_MS);
+  };
+  informer.on('error', again);
+  await informer.start();
+  return {
+    functions() {
+      const counts = new Map<string, number>();
+      for (const pod of pods.values()) {
+        const name = pod.metadata?.labels?.[SERVICE_LABEL];
+        if (name !== undefined && lives(pod)) counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+      return counts;
+    },
+    of: (component) =>
+      [...pods.values()].filter((pod) => pod.metadata?.labels?.app === component && lives(pod)),
+    stop() {
+      stopped = true;
+      return informer.stop();
+    },
+  };
+}
+
+const nameOf = (pod: V1Pod) => pod.metadata?.name ?? '';
+
+function lives(pod: V1Pod): boolean {
+  return (
+    pod.metadata?.deletionTimestamp === undefined && ['Pending', 'Running'].includes(pod.status?.phase ?? '')
+  );
+}
+
+/** A container's life, for the journal; its process id is the node's own affair. */
+function tellChanges(pod: V1Pod, running: Set<string>, onEvent: (event: ComponentEvent) => void): void {
+  const component = pod.metadata?.labels?.app;
+  const status = pod.status?.containerStatuses?.[0];
+  if (component === undefined || status?.containerID === undefined) return;
+  if (status.state?.running && !running.has(status.containerID)) {
+    running.add(status.containerID);
+    onEvent({ type: 'started', component, pid: 0 });
+  }
+  const ended = status.state?.terminated ?? status.lastState?.terminated;
+  if (ended?.containerID !== undefined && running.delete(ended.containerID))
+    onEvent({
+      ...{ type: 'exited', component, pid: 0, signal: null, expected: false },
+      code: ended.exitCode,
+    });
+}
+
+function tellEnd(pod: V1Pod, running: Set<string>, onEvent: (event: ComponentEvent) => void): void {
+  const component = pod.metadata?.labels?.app;
+  const id = pod.status?.containerStatuses?.[0]?.containerID;
+  if (component !== undefined && id !== undefined && running.delete(id))
+    onEvent({ type: 'exited', component, pid: 0, code: null, signal: 'deleted', expected: false });
+}

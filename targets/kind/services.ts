@@ -1,0 +1,315 @@
+/** The real services that the platform stands on, as objects of the cluster: RabbitMQ, object store, Prometheus, Alertmanager. */
+import type { Manifest } from '../../kind/kubernetes.ts';
+import {
+  alertmanagerConfig,
+  type MonitoringTimes,
+  prometheusConfig,
+  prometheusFlags,
+  type ScrapeTarget,
+} from '../monitoring.ts';
+
+/** Keys: `url`, as the platform connects; `cookie`, `password`. */
+export const RABBITMQ_SECRET = 'rabbitmq';
+/** Keys: `access`, `secret`. */
+export const OBJECT_STORE_SECRET = 'object-store';
+export const RABBITMQ_USER = 'faultline';
+const BUCKET = 'lambda-functions';
+
+interface Placed {
+  namespace: string;
+  image: string;
+}
+
+const object = (
+  apiVersion: string,
+  kind: string,
+  namespace: string,
+  name: string,
+  rest: object,
+): Manifest => ({
+  ...{ apiVersion, kind, metadata: { name, namespace } },
+  ...rest,
+});
+
+const RESTRICTED = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  runAsNonRoot: true,
+  runAsUser: 65_532,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+/**
+ * A cluster of nodes with fixed names. A minority that is cut off pauses (`pause_minority`), as RabbitMQ's documentation advises
+ * for queues that must not lose ("Clustering and Network Partitions"). Its data is thrown away with the run.
+ */
+export function rabbitmq(
+  options: Placed & { replicas: number; password: string; cookie: string; statisticsMs: number },
+): Manifest[] {
+  const { namespace, image, replicas, password, cookie } = options;
+  const name = 'rabbitmq';
+  const nodes = `${name}-nodes`;
+  const host = (ordinal: number | string) => `${name}-${ordinal}.${nodes}.${namespace}.svc.cluster.local`;
+  const config = [
+    'listeners.tcp.default = 5672',
+    'loopback_users = none',
+    `default_user = ${RABBITMQ_USER}`,
+    `default_pass = ${password}`,
+    'heartbeat = 5',
+    'cluster_formation.peer_discovery_backend = classic_config',
+    ...Array.from(
+      { length: replicas },
+      (_, i) => `cluster_formation.classic_config.nodes.${i + 1} = rabbit@${host(i)}`,
+    ),
+    'cluster_partition_handling = pause_minority',
+    `collect_statistics_interval = ${Math.round(options.statisticsMs)}`,
+    'log.console = true',
+    'log.console.level = warning',
+    'log.file = false',
+  ];
+  const labels = { app: name };
+  return [
+    object('v1', 'Secret', namespace, RABBITMQ_SECRET, {
+      stringData: {
+        ...{ password, cookie },
+        url: `amqp://${RABBITMQ_USER}:${password}@${name}:5672`,
+        'rabbitmq.conf': `${config.join('\n')}\n`,
+        enabled_plugins: '[rabbitmq_management_agent,rabbitmq_prometheus].\n',
+      },
+    }),
+    object('v1', 'Service', namespace, nodes, {
+      spec: {
+        clusterIP: 'None',
+        publishNotReadyAddresses: true,
+        selector: labels,
+        ports: [{ name: 'amqp', port: 5672 }],
+      },
+    }),
+    object('v1', 'Service', namespace, name, {
+      spec: {
+        selector: labels,
+        ports: [
+          { name: 'amqp', port: 5672 },
+          { name: 'metrics', port: 15_692 },
+        ],
+      },
+    }),
+    object('v1', 'Service', namespace, `${name}-harness`, {
+      spec: { type: 'NodePort', selector: labels, ports: [{ name: 'amqp', port: 5672 }] },
+    }),
+    object('policy/v1', 'PodDisruptionBudget', namespace, name, {
+      spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
+    }),
+    object('apps/v1', 'StatefulSet', namespace, name, {
+      spec: {
+        serviceName: nodes,
+        replicas,
+        podManagementPolicy: 'Parallel',
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            automountServiceAccountToken: false,
+            enableServiceLinks: false,
+            terminationGracePeriodSeconds: 10,
+            securityContext: { fsGroup: 65_532 },
+            affinity: {
+              podAntiAffinity: {
+                preferredDuringSchedulingIgnoredDuringExecution: [
+                  {
+                    weight: 100,
+                    podAffinityTerm: {
+                      topologyKey: 'kubernetes.io/hostname',
+                      labelSelector: { matchLabels: labels },
+                    },
+                  },
+                ],
+              },
+            },
+            containers: [
+              {
+                name,
+                image,
+                // The cookie must be a file of its own that only its owner can read.
+                command: ['sh', '-ec'],
+                args: [
+                  'printf %s "$COOKIE" >"$HOME/.erlang.cookie"; chmod 600 "$HOME/.erlang.cookie"; exec /usr/lib/rabbitmq/bin/rabbitmq-server',
+                ],
+                env: [
+                  { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+                  { name: 'COOKIE', valueFrom: { secretKeyRef: { name: RABBITMQ_SECRET, key: 'cookie' } } },
+                  ...Object.entries({
+                    HOME: '/var/lib/faultline',
+                    RABBITMQ_NODENAME: `rabbit@$(POD).${nodes}.${namespace}.svc.cluster.local`,
+                    RABBITMQ_USE_LONGNAME: 'true',
+                    RABBITMQ_CONFIG_FILE: '/etc/faultline/rabbitmq.conf',
+                    RABBITMQ_ENABLED_PLUGINS_FILE: '/etc/faultline/enabled_plugins',
+                    RABBITMQ_MNESIA_BASE: '/var/lib/faultline/mnesia',
+                    RABBITMQ_LOG_BASE: '/var/lib/faultline/log',
+                    RABBITMQ_PID_FILE: '/var/lib/faultline/pid',
+                    RABBITMQ_CONF_ENV_FILE: '/dev/null',
+                    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+                      '+sbwt none +sbwtdcpu none +sbwtdio none -kernel net_ticktime 15',
+                  }).map(([key, value]) => ({ name: key, value })),
+                ],
+                ports: [
+                  { name: 'amqp', containerPort: 5672 },
+                  { name: 'metrics', containerPort: 15_692 },
+                ],
+                // What RabbitMQ's own checks ask costs a second of CPU each time: the port serves.
+                readinessProbe: { tcpSocket: { port: 'amqp' }, periodSeconds: 2 },
+                startupProbe: { tcpSocket: { port: 'amqp' }, periodSeconds: 2, failureThreshold: 60 },
+                resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '768Mi' } },
+                volumeMounts: [
+                  { name: 'data', mountPath: '/var/lib/faultline' },
+                  { name: 'tmp', mountPath: '/tmp' },
+                  { name: 'config', mountPath: '/etc/faultline' },
+                ],
+                securityContext: RESTRICTED,
+              },
+            ],
+            volumes: [
+              { name: 'data', emptyDir: {} },
+              { name: 'tmp', emptyDir: {} },
+              { name: 'config', secret: { secretName: RABBITMQ_SECRET } },
+            ],
+          },
+        },
+      },
+    }),
+  ];
+}
+
+/** One container that serves one port. */
+function single(
+  { namespace, image }: Placed,
+  name: string,
+  port: number,
+  spec: {
+    command?: string[];
+    args: string[];
+    env?: object[];
+    readyPath: string;
+    /** ConfigMap of the same name at /etc/faultline. */
+    config?: Record<string, string>;
+    serviceAccount?: string;
+    /** Reached from the host. */
+    outside?: boolean;
+    memory: string;
+  },
+): Manifest[] {
+  const labels = { app: name };
+  const mounts = [{ name: 'data', mountPath: '/data' }];
+  const volumes: object[] = [{ name: 'data', emptyDir: {} }];
+  if (spec.config) {
+    mounts.push({ name: 'config', mountPath: '/etc/faultline' });
+    volumes.push({ name: 'config', configMap: { name } });
+  }
+  return [
+    ...(spec.config ? [object('v1', 'ConfigMap', namespace, name, { data: spec.config })] : []),
+    object('v1', 'Service', namespace, name, {
+      spec: {
+        type: spec.outside ? 'NodePort' : 'ClusterIP',
+        selector: labels,
+        ports: [{ name: 'http', port }],
+      },
+    }),
+    object('apps/v1', 'Deployment', namespace, name, {
+      spec: {
+        replicas: 1,
+        strategy: { type: 'Recreate' },
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            ...(spec.serviceAccount
+              ? { serviceAccountName: spec.serviceAccount }
+              : { automountServiceAccountToken: false }),
+            enableServiceLinks: false,
+            terminationGracePeriodSeconds: 5,
+            securityContext: { fsGroup: 65_532 },
+            containers: [
+              {
+                ...{ name, image, args: spec.args, env: spec.env ?? [] },
+                ...(spec.command ? { command: spec.command } : {}),
+                ports: [{ name: 'http', containerPort: port }],
+                readinessProbe: { httpGet: { path: spec.readyPath, port: 'http' }, periodSeconds: 2 },
+                resources: { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: spec.memory } },
+                volumeMounts: mounts,
+                securityContext: RESTRICTED,
+              },
+            ],
+            volumes,
+          },
+        },
+      },
+    }),
+  ];
+}
+
+export function objectStore(options: Placed & { access: string; secret: string }): Manifest[] {
+  const { namespace, access, secret } = options;
+  const from = (key: string) => ({ secretKeyRef: { name: OBJECT_STORE_SECRET, key } });
+  const manifests = single(options, 'object-store', 9000, {
+    args: ['--port', ':9000', '--health', '/healthz', '--quiet', 'posix', '--nometa', '/data'],
+    env: [
+      { name: 'ROOT_ACCESS_KEY', valueFrom: from('access') },
+      { name: 'ROOT_SECRET_KEY', valueFrom: from('secret') },
+    ],
+    readyPath: '/healthz',
+    memory: '256Mi',
+  });
+  // A bucket is a directory of the data's volume.
+  const pod = manifests.find(({ kind }) => kind === 'Deployment') as Manifest & {
+    spec: { template: { spec: { containers: { volumeMounts: object[] }[] } } };
+  };
+  pod.spec.template.spec.containers[0]?.volumeMounts.push({
+    ...{ name: 'data', mountPath: `/data/${BUCKET}`, subPath: BUCKET },
+  });
+  return [
+    object('v1', 'Secret', namespace, OBJECT_STORE_SECRET, { stringData: { access, secret } }),
+    ...manifests,
+  ];
+}
+
+/** @param options.rules rule file, durations already scaled */
+export function prometheus(
+  options: Placed & MonitoringTimes & { rules: string; targets: ScrapeTarget[] },
+): Manifest[] {
+  return single(options, 'prometheus', 9090, {
+    command: ['prometheus'],
+    args: [
+      '--config.file=/etc/faultline/prometheus.yml',
+      '--storage.tsdb.path=/data',
+      ...prometheusFlags(options),
+    ],
+    config: {
+      'rules.yml': options.rules,
+      'prometheus.yml': prometheusConfig({
+        ...options,
+        rules: 'rules.yml',
+        alertmanager: 'alertmanager:9093',
+      }),
+    },
+    readyPath: '/-/ready',
+    outside: true,
+    memory: '1Gi',
+  });
+}
+
+export function alertmanager(options: Placed & { webhookUrl: string; timeScale: number }): Manifest[] {
+  return single(options, 'alertmanager', 9093, {
+    command: ['prometheus-alertmanager'],
+    args: [
+      '--config.file=/etc/faultline/alertmanager.yml',
+      '--storage.path=/data',
+      '--cluster.listen-address=',
+      '--log.level=warn',
+    ],
+    config: { 'alertmanager.yml': alertmanagerConfig(options.webhookUrl, options.timeScale) },
+    readyPath: '/-/ready',
+    outside: true,
+    memory: '256Mi',
+  });
+}
