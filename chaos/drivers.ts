@@ -17,6 +17,8 @@ export interface ComponentDriver {
   /** SIGSTOP and SIGCONT: alive, and silent. */
   pause(component: string): Promise<void>;
   resume(component: string): Promise<void>;
+  /** What a fault may change of a component, as it is when it is whole; on a cluster only. */
+  settings?(component: string): { image: string; memoryLimit: string; memoryRequest: string };
   /** URL whose 200 means that the component serves. */
   readyUrl(component: string): string;
 }
@@ -49,7 +51,45 @@ export interface ThrottleDriver {
   registryUrl: string;
 }
 
+/** A cluster. Objects are named as kubectl has them: kind/name. */
+export interface ClusterDriver {
+  /** The platform's namespace. */
+  namespace: string;
+  /** kubectl in the platform's namespace, unless the arguments name another. @returns what it printed */
+  kubectl(...args: string[]): Promise<string>;
+  /** Applies a Chaos Mesh object and waits until it is in place. @throws HarnessError with what Chaos Mesh said when it is not in time */
+  inject(object: ChaosObject): Promise<void>;
+  /** Ends `inject`: resolves when Chaos Mesh has taken the fault back. */
+  recover(object: ChaosObject): Promise<void>;
+  /** Names of a component's pods that are not on their way out. */
+  podsOf(component: string): string[];
+  /** Whether a connection opens from within a pod. */
+  reach(fromPod: string, host: string, port: number): Promise<Reach>;
+  /** Runs a shell command in a pod. @returns what it printed, error output too */
+  shell(pod: string, command: string): Promise<string>;
+  undo: {
+    delete(object: string): UndoOperation;
+    scale(object: string, replicas: number, namespace?: string): UndoOperation;
+    /** `patch` is a strategic merge patch, after which `field` (JSONPath) is `value`. */
+    patch(object: string, change: { patch: object; field: string; value: string }): UndoOperation;
+    thaw(node: string): UndoOperation;
+  };
+  /** Nodes that work can be taken from: not the control plane. */
+  workers: { name: string; address: string }[];
+  /** The node stands still, and nothing on it answers: what a lost one looks like from outside. */
+  freeze(node: string): Promise<void>;
+  thaw(node: string): Promise<void>;
+}
+
+export interface ChaosObject {
+  apiVersion: 'chaos-mesh.org/v1alpha1';
+  kind: string;
+  metadata: { name: string };
+  spec: Record<string, unknown>;
+}
+
 export interface Drivers {
+  cluster?: ClusterDriver;
   components?: ComponentDriver;
   network?: NetworkDriver;
   throttle?: ThrottleDriver;

@@ -41,6 +41,8 @@ export interface Abilities {
   /** Components whose port can be made a black hole, or why none can. */
   blackhole: string[] | { impossible: string };
   throttle: boolean;
+  /** There are nodes, pods and Chaos Mesh; absent: it is no cluster. */
+  cluster?: { workers: number };
 }
 
 /** Complains about parameters that the fault does not have or lacks. */
@@ -61,6 +63,14 @@ export function checkParams(
     if (want.above !== undefined && (value as number) <= want.above)
       return `parameter "${key}" is ${value}: expected more than ${want.above}`;
   }
+  return undefined;
+}
+
+/** For faults that only a cluster can have. */
+export function refuseNoCluster(abilities: Abilities, workers = 0): string | undefined {
+  if (!abilities.cluster) return `target ${abilities.target} is no cluster: expected --target kind`;
+  if (abilities.cluster.workers < workers)
+    return `the cluster has ${abilities.cluster.workers} workers: expected at least ${workers}`;
   return undefined;
 }
 

@@ -129,6 +129,11 @@ export const SERVICES = {
     version: '1.8.0',
     commands: ['github.com/versity/versitygw/cmd/versitygw'],
   },
+  'kube-state-metrics': {
+    module: 'k8s.io/kube-state-metrics/v2',
+    version: '2.18.0',
+    commands: ['k8s.io/kube-state-metrics/v2'],
+  },
 } satisfies Record<string, GoSource>;
 
 /** Debian release and packages of the nodes' root file system. Source: kind v0.30.0, images/base/Dockerfile. */

@@ -15,6 +15,7 @@ export interface ServiceImages {
   /** RabbitMQ, Prometheus, Alertmanager. */
   services: string;
   objectStore: string;
+  kubeStateMetrics: string;
 }
 
 export async function serviceImages(engine: Engine, registry: Registry, tell: Tell): Promise<ServiceImages> {
@@ -31,5 +32,6 @@ export async function serviceImages(engine: Engine, registry: Registry, tell: Te
   return {
     services: await registry.push(await systemImage(engine, 'services-system', SERVICES_SYSTEM, tell)),
     objectStore: await command('versitygw'),
+    kubeStateMetrics: await command('kube-state-metrics'),
   };
 }

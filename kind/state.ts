@@ -25,6 +25,7 @@ const ClusterState = z.strictObject({
     platform: z.string(),
     services: z.string(),
     objectStore: z.string(),
+    kubeStateMetrics: z.string(),
     kaniko: z.string(),
     functionBase: z.string(),
   }),

@@ -1,13 +1,29 @@
 import type { FaultKind } from '../fault.ts';
+import { brokerSplit } from './broker-split.ts';
+import { buildsKilled } from './builds-killed.ts';
 import { componentKilled } from './component-killed.ts';
 import { componentPartitioned } from './component-partitioned.ts';
 import { componentPaused } from './component-paused.ts';
+import { componentStressed } from './component-stressed.ts';
+import { componentUnstartable } from './component-unstartable.ts';
+import { dnsGone } from './dns-gone.ts';
+import { nodeLost } from './node-lost.ts';
+import { podKilled } from './pod-killed.ts';
 import { registryThrottled } from './registry-throttled.ts';
 
 /** Every fault that Faultline knows, by kind. To add one: a file here, and a line in this table (docs/add-a-fault.md). */
 export const FAULTS: ReadonlyMap<string, FaultKind> = new Map(
-  [componentKilled, componentPaused, componentPartitioned, registryThrottled].map((fault) => [
-    fault.kind,
-    fault,
-  ]),
+  [
+    componentKilled,
+    componentPaused,
+    componentPartitioned,
+    registryThrottled,
+    podKilled,
+    buildsKilled,
+    brokerSplit,
+    nodeLost,
+    componentUnstartable,
+    componentStressed,
+    dnsGone,
+  ].map((fault) => [fault.kind, fault]),
 );

@@ -22,6 +22,21 @@ export const UndoOperation = z.discriminatedUnion('op', [
     object: z.string(),
     replicas: z.number().int(),
   }),
+  /** A strategic merge patch, after which `field` (JSONPath) is `value`; a field that is not there is ''. */
+  z.strictObject({
+    op: z.literal('patch-object'),
+    ...Kubectl,
+    object: z.string(),
+    patch: z.string(),
+    field: z.string(),
+    value: z.string(),
+  }),
+  /** `engine`: value of DOCKER_HOST. */
+  z.strictObject({
+    op: z.literal('unpause-container'),
+    engine: z.string().optional(),
+    container: z.string(),
+  }),
 ]);
 export type UndoOperation = z.infer<typeof UndoOperation>;
 
@@ -45,6 +60,13 @@ export async function carryOut(operation: UndoOperation): Promise<void> {
       // What is gone needs no scale.
       if (objectThere(operation))
         kubectl(operation, ['scale', operation.object, `--replicas=${operation.replicas}`]);
+      break;
+    case 'patch-object':
+      if (objectThere(operation))
+        kubectl(operation, ['patch', operation.object, '--type=strategic', `--patch=${operation.patch}`]);
+      break;
+    case 'unpause-container':
+      if (isPaused(operation)) docker(operation, ['unpause', operation.container]);
       break;
   }
   const left = leftover(operation);
@@ -73,6 +95,15 @@ export function leftover(operation: UndoOperation): string[] {
         ? []
         : [`${operation.object} is still scaled to ${replicas}, not ${operation.replicas}`];
     }
+    case 'patch-object': {
+      if (!objectThere(operation)) return [];
+      const value = kubectl(operation, ['get', operation.object, `--output=jsonpath=${operation.field}`]);
+      return value === operation.value
+        ? []
+        : [`${operation.object} still has ${operation.field} = "${value}", not "${operation.value}"`];
+    }
+    case 'unpause-container':
+      return isPaused(operation) ? [`container ${operation.container} is still frozen`] : [];
   }
 }
 
@@ -88,6 +119,10 @@ export function describeUndo(operation: UndoOperation): string {
       return `delete ${operation.object} from the cluster`;
     case 'scale-object':
       return `scale ${operation.object} to ${operation.replicas}`;
+    case 'patch-object':
+      return `set ${operation.field} of ${operation.object} to "${operation.value}"`;
+    case 'unpause-container':
+      return `thaw the container ${operation.container}`;
   }
 }
 
@@ -123,6 +158,19 @@ function kubectl(operation: OnCluster, args: string[]): string {
 
 function objectThere(operation: Extract<OnCluster, { object: string }>): boolean {
   return kubectl(operation, ['get', operation.object, '--ignore-not-found', '--output=name']) !== '';
+}
+
+type OnEngine = Extract<UndoOperation, { container: string }>;
+
+function docker(operation: OnEngine, args: string[]): string {
+  const env = { ...process.env, ...(operation.engine ? { DOCKER_HOST: operation.engine } : {}) };
+  return execFileSync('docker', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env }).trim();
+}
+
+function isPaused(operation: OnEngine): boolean {
+  const there = docker(operation, ['ps', '--all', '--quiet', '--filter', `name=^${operation.container}$`]);
+  if (there === '') return false;
+  return docker(operation, ['inspect', '--format', '{{.State.Paused}}', operation.container]) === 'true';
 }
 
 /** One whose finalizer hangs is forced; of a namespace, nothing is: what is in it would be left without an owner. */

@@ -1,4 +1,5 @@
 /** Revisions on a cluster: one Knative Service a function, named as it (PLATFORM.md, "Life of a function"). */
+import { wire } from '../common/wire.ts';
 import type { Config } from '../config.ts';
 import { type Cluster, condition, type KubeObject } from '../kubernetes/cluster.ts';
 import type { Deployer } from './deployer.ts';
@@ -6,6 +7,8 @@ import type { LambdaFunction, Revision } from './lambda-function.ts';
 
 /** Also the grace of a function's pods: a node that is drained waits no longer for one. */
 const TIMEOUT_S = 20;
+const ROUTE_EVERY_MS = 200;
+const ROUTE_WITHIN_MS = 2000;
 
 /** @param onNews called with a function's name when its Service changed */
 export function knativeDeployer(
@@ -36,7 +39,13 @@ export function knativeDeployer(
       }
       if (service.status?.observedGeneration !== service.metadata.generation) return { state: 'starting' };
       const ready = condition(service, 'Ready');
-      if (ready.status === 'True') return { state: 'serves' };
+      if (ready.status === 'True') {
+        if (await answers(`http://${fn.name}.${cluster.namespace}.svc.cluster.local/health`))
+          return { state: 'serves' };
+        // The ingress may learn of a route a moment after Knative calls it Ready.
+        setTimeout(() => onNews(fn.name), ROUTE_EVERY_MS).unref();
+        return { state: 'starting' };
+      }
       if (ready.status === 'False' && ready.reason === 'RevisionFailed')
         return { state: 'failed', message: ready.message ?? ready.reason };
       return { state: 'starting' };
@@ -47,6 +56,15 @@ export function knativeDeployer(
     },
     stop: () => services.stop(),
   };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const { status } = await wire({ method: 'GET', url, timeoutMs: ROUTE_WITHIN_MS });
+    return status === 200;
+  } catch {
+    return false;
+  }
 }
 
 function serviceOf(fn: LambdaFunction, revision: Revision, config: Config<'operator'>): KubeObject {

@@ -88,5 +88,6 @@ server.listen(LAMBDA_SOCKET ?? PORT, () => process.send?.('ready'));
 process.on('disconnect', () => process.exit(0));
 process.on('SIGTERM', () => {
   server.close(() => process.exit(0));
-  server.closeIdleConnections();
+  // Connections that were busy just now are idle in a moment, and would be kept for good.
+  setInterval(() => server.closeIdleConnections(), 50).unref();
 });

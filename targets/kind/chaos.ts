@@ -1,163 +1,90 @@
-/** Faults on the cluster: by Chaos Mesh where it has one, by the Kubernetes API where that is enough. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+/** The drivers that scenarios share with target `local`: components that are held, and a component that is cut off. */
 import { HarnessError } from '../../base/errors.ts';
-import type { ComponentDriver, NetworkDriver, Reach } from '../../chaos/drivers.ts';
-import type { UndoOperation } from '../../chaos/undo/operations.ts';
-import { type Kubernetes, type Manifest, parseManifests } from '../../kind/kubernetes.ts';
-import { COMPONENTS, NAMESPACE } from './platform.ts';
-import type { PodWatch } from './pods.ts';
+import type { ChaosObject, ClusterDriver, ComponentDriver, NetworkDriver } from '../../chaos/drivers.ts';
+import { COMPONENTS, MEMORY, NAMESPACE } from './platform.ts';
 
-const run = promisify(execFile);
+/** What holds the pods of a component, and how many there are. */
+const OWNERS: Record<string, { object: string; replicas: number }> = {
+  ...Object.fromEntries(COMPONENTS.map((name) => [name, { object: `deployment/${name}`, replicas: 1 }])),
+  rabbitmq: { object: 'statefulset/rabbitmq', replicas: 3 },
+};
+const BROKER_PORT = 5672;
 
-/** A fault that is not in place after so long counts as not injected: the run is `unknown`. */
-const INJECTED_WITHIN_MS = 10_000;
-/** As the probe's contract has it (chaos/fault.ts). */
-const REACH_WITHIN_S = 0.4;
-
-export interface ClusterAccess {
-  cluster: Kubernetes;
-  kubectl: string;
-  kubeconfig: string;
-  pods: PodWatch;
+function ownerOf(component: string): { object: string; replicas: number } {
+  const owner = OWNERS[component];
+  if (owner === undefined) throw new HarnessError(`no component "${component}" on target kind`);
+  return owner;
 }
 
-/** What holds the pods of a component. */
-const OWNERS: Record<string, string> = {
-  ...Object.fromEntries(COMPONENTS.map((name) => [name, `deployment/${name}`])),
-  rabbitmq: 'statefulset/rabbitmq',
-};
-const REPLICAS: Record<string, number> = { rabbitmq: 3 };
+const cannotPause = () => Promise.reject(new HarnessError('target kind can not pause a process'));
 
 export function componentDriver(
-  access: ClusterAccess,
+  cluster: ClusterDriver,
+  platformImage: string,
   readyUrl: (component: string) => string,
 ): ComponentDriver {
-  const { cluster, kubectl, kubeconfig } = access;
-  const owner = (component: string): string => {
-    const name = OWNERS[component];
-    if (name === undefined) throw new HarnessError(`no component "${component}" on target kind`);
-    return name;
-  };
-  const replicas = (component: string) => REPLICAS[component] ?? 1;
-  const inside = (...args: string[]) => cluster.do('--namespace', NAMESPACE, ...args);
   return {
     names: () => Object.keys(OWNERS),
-    undoOf: (component) => [
-      {
-        ...{ op: 'scale-object', kubectl, kubeconfig, namespace: NAMESPACE },
-        ...{ object: owner(component), replicas: replicas(component) },
-      },
-    ],
+    undoOf(component) {
+      const { object, replicas } = ownerOf(component);
+      return [cluster.undo.scale(object, replicas)];
+    },
     async hold(component) {
-      const names = access.pods.of(component).map((pod) => pod.metadata?.name ?? '');
+      const { object } = ownerOf(component);
+      const pods = cluster.podsOf(component);
       // First nobody is there to start it again, then it goes. The kubelet gives what it kills two seconds at least.
-      await inside('scale', owner(component), '--replicas=0');
-      if (names.length > 0)
-        await inside(
-          'delete',
-          'pod',
-          ...names,
-          '--grace-period=0',
-          '--force',
-          '--ignore-not-found',
-          '--wait=false',
-        );
-      return `${owner(component)} scaled to 0, ${names.join(', ')} deleted without grace`;
+      await cluster.kubectl('scale', object, '--replicas=0');
+      const now = ['--grace-period=0', '--force', '--ignore-not-found', '--wait=false'];
+      if (pods.length > 0) await cluster.kubectl('delete', 'pod', ...pods, ...now);
+      return `${object} scaled to 0, ${pods.join(', ')} deleted without grace`;
     },
     async release(component) {
-      await inside('scale', owner(component), `--replicas=${replicas(component)}`);
+      const { object, replicas } = ownerOf(component);
+      await cluster.kubectl('scale', object, `--replicas=${replicas}`);
     },
-    pause: () => Promise.reject(new HarnessError('target kind can not pause a process')),
-    resume: () => Promise.reject(new HarnessError('target kind can not pause a process')),
+    pause: cannotPause,
+    resume: cannotPause,
+    settings: () => ({ image: platformImage, ...MEMORY }),
     readyUrl,
   };
 }
 
-export function networkDriver(access: ClusterAccess): NetworkDriver {
-  const { cluster, kubectl, kubeconfig } = access;
-  const nameOf = (fault: string) => `faultline-${fault}`;
-  const object = (fault: string) => `networkchaos.chaos-mesh.org/${nameOf(fault)}`;
-  const undoOf = (fault: string): UndoOperation => ({
-    ...{ op: 'delete-object', kubectl, kubeconfig, namespace: NAMESPACE },
-    object: object(fault),
-  });
+export function networkDriver(cluster: ClusterDriver): NetworkDriver {
+  const undoOf = (fault: string) => cluster.undo.delete(`networkchaos.chaos-mesh.org/faultline-${fault}`);
+  let cut: ChaosObject | undefined;
   return {
     undoOf,
-    address: (component) => ({ host: component, port: 5672 }),
+    address: (component) => ({ host: component, port: BROKER_PORT }),
     async blackhole(fault, component) {
-      await cluster.apply(parseManifests(partition(nameOf(fault), component)));
-      await untilInjected(cluster, object(fault));
+      cut = partition(`faultline-${fault}`, component);
+      await cluster.inject(cut);
     },
-    async restore(fault) {
-      await cluster.do(
-        '--namespace',
-        NAMESPACE,
-        'delete',
-        object(fault),
-        '--ignore-not-found',
-        '--timeout=30s',
-      );
+    async restore() {
+      if (cut) await cluster.recover(cut);
     },
-    reach: (component) => reachFromReceiver(access, component),
+    // From within the receiver's pod, by the name that the receiver uses.
+    async reach(component) {
+      const [pod] = cluster.podsOf('receiver');
+      if (pod === undefined) throw new HarnessError('the receiver has no pod to look from');
+      return cluster.reach(pod, component, BROKER_PORT);
+    },
   };
 }
 
-/** @throws HarnessError when Chaos Mesh has not said AllInjected in time, with what it said. */
-async function untilInjected(cluster: Kubernetes, object: string): Promise<void> {
-  const deadline = performance.now() + INJECTED_WITHIN_MS;
-  let said = '';
-  while (performance.now() < deadline) {
-    const text = await cluster.do('--namespace', NAMESPACE, 'get', object, '--output=json');
-    const { conditions = [] } =
-      (JSON.parse(text) as Manifest & { status?: { conditions?: Condition[] } }).status ?? {};
-    const holds = (type: string) => conditions.some((c) => c.type === type && c.status === 'True');
-    if (holds('Selected') && holds('AllInjected')) return;
-    said = conditions.map((c) => `${c.type}=${c.status}${c.reason ? ` (${c.reason})` : ''}`).join(', ');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new HarnessError(
-    `Chaos Mesh did not inject ${object} within ${INJECTED_WITHIN_MS / 1000} s: ${said || 'it said nothing'}`,
-  );
-}
-
-interface Condition {
-  type: string;
-  status: string;
-  reason?: string;
-}
-
 /** The platform's pods on one side, the component's on the other; nobody else's packets are touched. */
-function partition(name: string, component: string): string {
-  return `
-apiVersion: chaos-mesh.org/v1alpha1
-kind: NetworkChaos
-metadata: { name: ${name}, namespace: ${NAMESPACE} }
-spec:
-  action: partition
-  mode: all
-  direction: both
-  selector: { namespaces: [${NAMESPACE}], labelSelectors: { app.kubernetes.io/part-of: knative-lambda } }
-  target: { mode: all, selector: { namespaces: [${NAMESPACE}], labelSelectors: { app: ${component} } } }
-`;
-}
-
-/** From within the receiver's pod, by the name that the receiver uses. */
-async function reachFromReceiver(
-  { pods, kubectl, kubeconfig }: ClusterAccess,
-  component: string,
-): Promise<Reach> {
-  const pod = pods.of('receiver')[0]?.metadata?.name;
-  if (pod === undefined) throw new HarnessError('the receiver has no pod to look from');
-  const script = `timeout ${REACH_WITHIN_S} bash -c ': >/dev/tcp/${component}/5672'; echo code=$?`;
-  const { stdout, stderr } = await run(kubectl, [
-    ...[`--kubeconfig=${kubeconfig}`, '--namespace', NAMESPACE, 'exec', pod, '--'],
-    ...['bash', '-c', script],
-  ]);
-  const code = Number(/code=(\d+)/.exec(stdout)?.[1]);
-  const detail = `connect to ${component}:5672 from ${pod}:`;
-  if (code === 0) return { state: 'open', detail: `${detail} open` };
-  if (code === 124)
-    return { state: 'silent', detail: `${detail} no answer in ${REACH_WITHIN_S * 1000} ms, nothing refused` };
-  return { state: 'refused', detail: `${detail} ${stderr.trim().split('\n')[0] ?? `code ${code}`}` };
+function partition(name: string, component: string): ChaosObject {
+  const side = (label: string, value: string) => ({
+    namespaces: [NAMESPACE],
+    labelSelectors: { [label]: value },
+  });
+  return {
+    apiVersion: 'chaos-mesh.org/v1alpha1',
+    kind: 'NetworkChaos',
+    metadata: { name },
+    spec: {
+      ...{ action: 'partition', mode: 'all', direction: 'both' },
+      selector: side('app.kubernetes.io/part-of', 'knative-lambda'),
+      target: { mode: 'all', selector: side('app', component) },
+    },
+  };
 }

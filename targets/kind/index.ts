@@ -18,12 +18,22 @@ import { Supervisor } from '../supervisor.ts';
 import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
 import { componentDriver, networkDriver } from './chaos.ts';
+import { clusterDriver } from './cluster-driver.ts';
 import { COMPONENTS, NAMESPACE, platformManifests } from './platform.ts';
 import { type PodWatch, watchPods } from './pods.ts';
-import { alertmanager, objectStore, prometheus, RABBITMQ_USER, rabbitmq } from './services.ts';
+import {
+  alertmanager,
+  kubeStateMetrics,
+  objectStore,
+  prometheus,
+  RABBITMQ_USER,
+  rabbitmq,
+} from './services.ts';
 
 const UP_WITHIN_S = 180;
 const BROKER_NODES = 3;
+/** Whose pods' comings and goings are in the journal. */
+const WATCHED = [...COMPONENTS, 'rabbitmq', 'object-store'];
 
 export const kindTarget: Target = {
   name: 'kind',
@@ -37,13 +47,15 @@ export const kindTarget: Target = {
   ],
 
   async abilities(): Promise<Abilities> {
-    refuseStale(readClusterState());
+    const state = readClusterState();
+    refuseStale(state);
     return {
       target: 'kind',
       components: [...COMPONENTS, 'rabbitmq'],
       pausable: [],
       blackhole: ['rabbitmq'],
       throttle: true,
+      cluster: { workers: state.nodes.length - 1 },
     };
   },
 
@@ -77,6 +89,12 @@ export const kindTarget: Target = {
       ...{ op: 'delete-object', kubectl, kubeconfig, object: `namespace/${NAMESPACE}` },
     });
 
+    // What Prometheus needs of the nodes has no namespace to go with.
+    for (const kind of ['clusterrole', 'clusterrolebinding'])
+      request.undo.record('let Prometheus scrape the nodes', {
+        ...{ op: 'delete-object', kubectl, kubeconfig, object: `${kind}/${NAMESPACE}-prometheus` },
+      });
+
     const [throttlePort, controlPort] = (await freePorts(2)) as [number, number];
     const supervisor = new Supervisor(request);
     supervisor.start(
@@ -89,7 +107,7 @@ export const kindTarget: Target = {
     try {
       await supervisor.ready(10_000, request.signal);
       await cluster.apply(ground());
-      pods = await watchPods(kubeconfig, NAMESPACE, request.onEvent);
+      pods = await watchPods(kubeconfig, NAMESPACE, WATCHED, request.onEvent);
       const password = randomBytes(12).toString('hex');
       await cluster.apply(services(state, request, password));
       await cluster.apply(
@@ -100,16 +118,17 @@ export const kindTarget: Target = {
       );
       await available(cluster, request);
       const endpoints = await endpointsOf(cluster, state, password);
-      const access = { cluster, kubectl, kubeconfig, pods };
       const watch = pods;
+      const driver = clusterDriver({ cluster, kubeconfig, state, pods });
       return {
         endpoints,
         components: Object.fromEntries(
           Object.entries(endpoints).map(([name, url]) => [name, new URL(url).host]),
         ),
         drivers: {
-          components: componentDriver(access, (name) => readyUrl(endpoints, name)),
-          network: networkDriver(access),
+          cluster: driver,
+          components: componentDriver(driver, state.images.platform, (name) => readyUrl(endpoints, name)),
+          network: networkDriver(driver),
           throttle: throttleClient(
             `http://127.0.0.1:${controlPort}/`,
             `http://${state.hostAddress}:${throttlePort}`,
@@ -164,8 +183,10 @@ function services(state: ClusterState, request: TargetRequest, password: string)
       ...{ access: 'faultline', secret: randomBytes(16).toString('hex') },
     }),
     ...alertmanager({ ...where, webhookUrl: request.webhookUrl, timeScale: request.timeScale }),
+    ...kubeStateMetrics({ namespace: NAMESPACE, image: images.kubeStateMetrics }),
     ...prometheus({
       ...where,
+      ...{ nodes: state.nodes.map(({ name }) => name), kubeStateMetrics: true },
       ...{ rules: request.rules, scrapeMs: request.scrapeMs, evaluationMs: request.evaluationMs },
       timeScale: request.timeScale,
       targets: [
@@ -196,7 +217,10 @@ async function available(cluster: Kubernetes, request: TargetRequest): Promise<v
 
 const DEPLOYMENTS = ['object-store', 'alertmanager', ...COMPONENTS, 'prometheus'];
 
-async function endpointsOf(cluster: Kubernetes, state: ClusterState, password: string): Promise<Endpoints> {
+/** The builder has none for the load, but one for probes. */
+type WaysIn = Endpoints & { builder: string };
+
+async function endpointsOf(cluster: Kubernetes, state: ClusterState, password: string): Promise<WaysIn> {
   const text = await cluster.do('--namespace', NAMESPACE, 'get', 'services', '--output=json');
   const { items } = JSON.parse(text) as {
     items: { metadata: { name: string }; spec: { ports: { nodePort?: number }[] } }[];
@@ -213,6 +237,7 @@ async function endpointsOf(cluster: Kubernetes, state: ClusterState, password: s
   return {
     receiver: `http://${at('receiver')}`,
     gateway: `http://${at('gateway')}`,
+    builder: `http://${at('builder')}`,
     operator: `http://${at('operator')}`,
     prometheus: `http://${at('prometheus')}`,
     alertmanager: `http://${at('alertmanager')}`,
@@ -221,8 +246,8 @@ async function endpointsOf(cluster: Kubernetes, state: ClusterState, password: s
   };
 }
 
-function readyUrl(endpoints: Endpoints, component: string): string {
-  const url = endpoints[component as keyof Endpoints];
+function readyUrl(endpoints: WaysIn, component: string): string {
+  const url = endpoints[component as keyof WaysIn];
   if (url === undefined) throw new HarnessError(`component ${component} has no way in from this host`);
   return `${url}/readyz`;
 }

@@ -8,6 +8,9 @@ export const NAMESPACE = 'knative-lambda';
 export const COMPONENTS = ['receiver', 'builder', 'gateway', 'operator'] as const;
 export type Component = (typeof COMPONENTS)[number];
 
+/** Of each component. */
+export const MEMORY = { memoryRequest: '128Mi', memoryLimit: '512Mi' };
+
 const PORT = 8080;
 /** Source: PLATFORM.md, "Life of a function". */
 const STABLE_WINDOW_MS = 60_000;
@@ -115,6 +118,7 @@ function deployment(name: Component, options: PlatformOptions): Manifest {
           serviceAccountName: name,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 5,
+          tolerations: lostNodeTolerations(options.request.timeScale),
           containers: [
             {
               name,
@@ -131,7 +135,10 @@ function deployment(name: Component, options: PlatformOptions): Manifest {
                 httpGet: { path: '/healthz', port: 'http' },
                 ...{ periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 6 },
               },
-              resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
+              resources: {
+                requests: { cpu: '50m', memory: MEMORY.memoryRequest },
+                limits: { memory: MEMORY.memoryLimit },
+              },
               volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
               securityContext: {
                 allowPrivilegeEscalation: false,
@@ -147,6 +154,15 @@ function deployment(name: Component, options: PlatformOptions): Manifest {
       },
     },
   };
+}
+
+/** Source: the DefaultTolerationSeconds admission plugin: a pod leaves a node that is gone after five minutes, here scaled. */
+function lostNodeTolerations(timeScale: number): object[] {
+  const tolerationSeconds = Math.ceil(300 / timeScale);
+  return ['not-ready', 'unreachable'].map((state) => ({
+    ...{ key: `node.kubernetes.io/${state}`, operator: 'Exists', effect: 'NoExecute' },
+    tolerationSeconds,
+  }));
 }
 
 /**

@@ -18,6 +18,7 @@ export interface PodWatch {
 export async function watchPods(
   kubeconfig: string,
   namespace: string,
+  components: readonly string[],
   onEvent: (event: ComponentEvent) => void,
 ): Promise<PodWatch> {
   const config = new KubeConfig();
@@ -29,13 +30,14 @@ export async function watchPods(
   const running = new Set<string>();
   const seen = (pod: V1Pod) => {
     pods.set(nameOf(pod), pod);
-    tellChanges(pod, running, onEvent);
+    if (isComponent(pod)) tellChanges(pod, running, onEvent);
   };
+  const isComponent = (pod: V1Pod) => components.includes(pod.metadata?.labels?.app ?? '');
   informer.on('add', seen);
   informer.on('update', seen);
   informer.on('delete', (pod) => {
     pods.delete(nameOf(pod));
-    tellEnd(pod, running, onEvent);
+    if (isComponent(pod)) tellEnd(pod, running, onEvent);
   });
   let stopped = false;
   const again = () => {
@@ -82,7 +84,13 @@ function tellChanges(pod: V1Pod, running: Set<string>, onEvent: (event: Componen
   const ended = status.state?.terminated ?? status.lastState?.terminated;
   if (ended?.containerID !== undefined && running.delete(ended.containerID))
     onEvent({
-      ...{ type: 'exited', component, pid: 0, signal: null, expected: false },
+      ...{
+        type: 'exited',
+        component,
+        pid: 0,
+        signal: null,
+        expected: pod.metadata?.deletionTimestamp !== undefined,
+      },
       code: ended.exitCode,
     });
 }
@@ -91,5 +99,5 @@ function tellEnd(pod: V1Pod, running: Set<string>, onEvent: (event: ComponentEve
   const component = pod.metadata?.labels?.app;
   const id = pod.status?.containerStatuses?.[0]?.containerID;
   if (component !== undefined && id !== undefined && running.delete(id))
-    onEvent({ type: 'exited', component, pid: 0, code: null, signal: 'deleted', expected: false });
+    onEvent({ type: 'exited', component, pid: 0, code: null, signal: 'deleted', expected: true });
 }

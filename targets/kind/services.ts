@@ -1,4 +1,5 @@
 /** The real services that the platform stands on, as objects of the cluster: RabbitMQ, object store, Prometheus, Alertmanager. */
+import { formatDuration } from '../../base/duration.ts';
 import type { Manifest } from '../../kind/kubernetes.ts';
 import {
   alertmanagerConfig,
@@ -273,29 +274,122 @@ export function objectStore(options: Placed & { access: string; secret: string }
   ];
 }
 
+/** What Kubernetes says of the namespace's objects. Address for Prometheus: `kube-state-metrics:8080`, path `/metrics`. */
+export function kubeStateMetrics(options: Placed): Manifest[] {
+  const { namespace } = options;
+  const name = 'kube-state-metrics';
+  const subject = { kind: 'ServiceAccount', name, namespace };
+  return [
+    object('v1', 'ServiceAccount', namespace, name, {}),
+    object('rbac.authorization.k8s.io/v1', 'Role', namespace, name, {
+      rules: [
+        { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+        { apiGroups: ['apps'], resources: ['deployments', 'statefulsets'], verbs: ['list', 'watch'] },
+      ],
+    }),
+    object('rbac.authorization.k8s.io/v1', 'RoleBinding', namespace, name, {
+      ...{ roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name }, subjects: [subject] },
+    }),
+    ...single(options, name, 8080, {
+      args: ['--port=8080', '--resources=pods,deployments,statefulsets', `--namespaces=${namespace}`],
+      readyPath: '/healthz',
+      serviceAccount: name,
+      memory: '128Mi',
+    }),
+  ];
+}
+
+/** Too much to read at the platform's rhythm: half a megabyte a node. */
+const EXPENSIVE_MS = { wanted: 15_000, least: 5000 };
+const CADVISOR_KEPT = [
+  'container_cpu_usage_seconds_total',
+  'container_memory_working_set_bytes',
+  'container_oom_events_total',
+];
+
+interface Expensive {
+  /** Whose containers are measured, by cAdvisor in their kubelet. Needs a ClusterRole and its binding, `<namespace>-prometheus`. */
+  nodes?: string[];
+  /** kubeStateMetrics() is applied as well. */
+  kubeStateMetrics?: boolean;
+}
+
+/** Samples come less often than Prometheus's scaled look-back is long: rules ask for a range, `last_over_time(...[30s])`. */
+function expensiveJobs({ nodes = [], kubeStateMetrics: objects }: Expensive, timeScale: number): string {
+  const every = formatDuration(Math.max(EXPENSIVE_MS.wanted / timeScale, EXPENSIVE_MS.least));
+  const rhythm = `scrape_interval: ${every}\n    scrape_timeout: ${every}`;
+  const credentials = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const cadvisor = `  - job_name: cadvisor
+    ${rhythm}
+    scheme: https
+    authorization: { credentials_file: ${credentials}/token }
+    tls_config: { ca_file: ${credentials}/ca.crt }
+    static_configs: [{ targets: [${nodes.map((node) => `'${node}'`).join(', ')}] }]
+    relabel_configs:
+      - { source_labels: [__address__], target_label: instance }
+      - source_labels: [__address__]
+        target_label: __metrics_path__
+        replacement: /api/v1/nodes/$1/proxy/metrics/cadvisor
+      - { target_label: __address__, replacement: 'kubernetes.default.svc:443' }
+    metric_relabel_configs:
+      - { source_labels: [__name__], regex: '${CADVISOR_KEPT.join('|')}', action: keep }
+`;
+  const state = `  - job_name: kube-state-metrics
+    ${rhythm}
+    # Its labels name the objects that are told of, not itself.
+    honor_labels: true
+    static_configs: [{ targets: ['kube-state-metrics:8080'] }]
+`;
+  return [nodes.length > 0 ? cadvisor : '', objects ? state : ''].join('');
+}
+
+/** Reading nodes' metrics by way of the API server: of these nodes, and nothing else. */
+function mayReadNodes(namespace: string, nodes: string[]): Manifest[] {
+  const metadata = { name: `${namespace}-prometheus` };
+  const rbac = 'rbac.authorization.k8s.io';
+  return [
+    object('v1', 'ServiceAccount', namespace, 'prometheus', {}),
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata },
+      rules: [{ apiGroups: [''], resources: ['nodes/proxy'], resourceNames: nodes, verbs: ['get'] }],
+    },
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', name: 'prometheus', namespace }],
+    },
+  ];
+}
+
 /** @param options.rules rule file, durations already scaled */
 export function prometheus(
-  options: Placed & MonitoringTimes & { rules: string; targets: ScrapeTarget[] },
+  options: Placed & MonitoringTimes & Expensive & { rules: string; targets: ScrapeTarget[] },
 ): Manifest[] {
-  return single(options, 'prometheus', 9090, {
-    command: ['prometheus'],
-    args: [
-      '--config.file=/etc/faultline/prometheus.yml',
-      '--storage.tsdb.path=/data',
-      ...prometheusFlags(options),
-    ],
-    config: {
-      'rules.yml': options.rules,
-      'prometheus.yml': prometheusConfig({
-        ...options,
-        rules: 'rules.yml',
-        alertmanager: 'alertmanager:9093',
-      }),
-    },
-    readyPath: '/-/ready',
-    outside: true,
-    memory: '1Gi',
-  });
+  const { namespace, nodes = [] } = options;
+  return [
+    ...(nodes.length > 0 ? mayReadNodes(namespace, nodes) : []),
+    ...single(options, 'prometheus', 9090, {
+      command: ['prometheus'],
+      args: [
+        '--config.file=/etc/faultline/prometheus.yml',
+        '--storage.tsdb.path=/data',
+        ...prometheusFlags(options),
+      ],
+      config: {
+        'rules.yml': options.rules,
+        'prometheus.yml': prometheusConfig({
+          ...options,
+          rules: 'rules.yml',
+          alertmanager: 'alertmanager:9093',
+          extraJobs: expensiveJobs(options, options.timeScale),
+        }),
+      },
+      ...(nodes.length > 0 ? { serviceAccount: 'prometheus' } : {}),
+      readyPath: '/-/ready',
+      outside: true,
+      memory: '1Gi',
+    }),
+  ];
 }
 
 export function alertmanager(options: Placed & { webhookUrl: string; timeScale: number }): Manifest[] {

@@ -1,0 +1,58 @@
+/** One node of the broker is cut from its peers: the cluster of three splits into one and two. */
+import type { ChaosObject } from '../drivers.ts';
+import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { leftover } from '../undo/operations.ts';
+import { required } from './required.ts';
+
+const CUT = 'rabbitmq-0';
+const PEER = 'rabbitmq-1.rabbitmq-nodes';
+/** Where Erlang nodes meet. Source: RabbitMQ documentation, "Networking", ports. */
+const DISTRIBUTION_PORT = 25_672;
+
+export const brokerSplit: FaultKind = {
+  kind: 'broker-split',
+  refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
+  undo: () => 'the Chaos Mesh object that cuts the node off is deleted',
+  probe: () => `${CUT} gets neither an answer nor a refusal from its peer`,
+  arm(name, _params, drivers) {
+    const cluster = required(drivers.cluster, 'the cluster');
+    const chaos = partition(`faultline-${name}`, cluster.namespace);
+    const undo = cluster.undo.delete(`networkchaos.chaos-mesh.org/${chaos.metadata.name}`);
+    return {
+      undo: [undo],
+      async inject() {
+        await cluster.inject(chaos);
+        return `${CUT} is cut from the other nodes in both directions`;
+      },
+      revert: () => cluster.recover(chaos),
+      async probe() {
+        const { state, detail } = await cluster.reach(CUT, PEER, DISTRIBUTION_PORT);
+        return { seen: state === 'silent', detail };
+      },
+      audit: async () => leftover(undo),
+    };
+  },
+};
+
+function partition(name: string, namespace: string): ChaosObject {
+  const label = 'statefulset.kubernetes.io/pod-name';
+  const app = { namespaces: [namespace], labelSelectors: { app: 'rabbitmq' } };
+  return {
+    apiVersion: 'chaos-mesh.org/v1alpha1',
+    kind: 'NetworkChaos',
+    metadata: { name },
+    spec: {
+      action: 'partition',
+      mode: 'all',
+      direction: 'both',
+      selector: { namespaces: [namespace], labelSelectors: { [label]: CUT } },
+      target: {
+        mode: 'all',
+        selector: {
+          ...app,
+          expressionSelectors: [{ key: label, operator: 'NotIn', values: [CUT] }],
+        },
+      },
+    },
+  };
+}

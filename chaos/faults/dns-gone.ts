@@ -1,0 +1,43 @@
+/** No name is resolved any more: the cluster's DNS is gone. */
+import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { leftover } from '../undo/operations.ts';
+import { required } from './required.ts';
+
+const SYSTEM = 'kube-system';
+const DNS = 'deployment/coredns';
+/** Source: kubeadm's manifest of CoreDNS. */
+const REPLICAS = 2;
+
+export const dnsGone: FaultKind = {
+  kind: 'dns-gone',
+  refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
+  undo: () => `${DNS} is scaled back to ${REPLICAS}`,
+  probe: () => "the receiver's pod can not resolve the broker's name",
+  arm(_name, _params, drivers) {
+    const cluster = required(drivers.cluster, 'the cluster');
+    const undo = cluster.undo.scale(DNS, REPLICAS, SYSTEM);
+    const scale = (replicas: number) =>
+      cluster.kubectl('scale', DNS, `--replicas=${replicas}`, `--namespace=${SYSTEM}`);
+    return {
+      undo: [undo],
+      async inject() {
+        await scale(0);
+        return `${DNS} scaled to 0`;
+      },
+      async revert() {
+        await scale(REPLICAS);
+      },
+      async probe() {
+        const [pod] = cluster.podsOf('receiver');
+        if (pod === undefined) return { seen: false, detail: 'the receiver has no pod to look from' };
+        const said = await cluster.shell(pod, 'timeout 0.4 getent hosts rabbitmq; echo code=$?');
+        const code = /code=(\d+)/.exec(said)?.[1];
+        return {
+          seen: code !== undefined && code !== '0',
+          detail: `getent hosts rabbitmq in ${pod}: ${said.trim().replaceAll(/\s+/g, ' ')}`,
+        };
+      },
+      audit: async () => leftover(undo),
+    };
+  },
+};

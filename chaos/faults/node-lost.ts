@@ -1,0 +1,60 @@
+/** A worker stands still, with all that runs on it: no answer, no refusal, as when its power is gone. */
+import { connect } from 'node:net';
+import { HarnessError } from '../../base/errors.ts';
+import { checkParams, type FaultKind, type Observation, refuseNoCluster } from '../fault.ts';
+import { leftover } from '../undo/operations.ts';
+import { required } from './required.ts';
+
+const KUBELET_PORT = 10_250;
+
+export const nodeLost: FaultKind = {
+  kind: 'node-lost',
+  // With one worker there is nowhere to go: that is another fault, the loss of everything.
+  refuse: (params, abilities) =>
+    refuseNoCluster(abilities, 2) ?? checkParams(params, { of: { type: 'string', required: true } }),
+  undo: () => 'the node’s container is thawed',
+  probe: () => "the node's kubelet gives neither an answer nor a refusal",
+  arm(_name, params, drivers) {
+    const cluster = required(drivers.cluster, 'the cluster');
+    let lost: { name: string; address: string } | undefined;
+    return {
+      // Which one it will be is known at the injection only: all may have to be thawed.
+      undo: cluster.workers.map(({ name }) => cluster.undo.thaw(name)),
+      async inject() {
+        const [pod] = cluster.podsOf(String(params.of));
+        if (pod === undefined) throw new HarnessError(`${params.of} has no pod: its node is not known`);
+        const name = (await cluster.kubectl('get', 'pod', pod, '--output=jsonpath={.spec.nodeName}')).trim();
+        lost = cluster.workers.find((worker) => worker.name === name);
+        if (!lost) throw new HarnessError(`${pod} runs on ${name}, which is no worker`);
+        await cluster.freeze(lost.name);
+        return `${lost.name}, on which ${pod} runs, stands still`;
+      },
+      async revert() {
+        if (lost) await cluster.thaw(lost.name);
+      },
+      async probe() {
+        return lost ? probeNode(lost) : { seen: false, detail: 'no node is chosen yet' };
+      },
+      audit: async () => cluster.workers.flatMap(({ name }) => leftover(cluster.undo.thaw(name))),
+    };
+  },
+};
+
+/**
+ * The kernel still opens connections for a process that stands still: only an answer shows that somebody is there. TLS's
+ * first words are enough of a question.
+ */
+function probeNode({ name, address }: { name: string; address: string }): Promise<Observation> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port: KUBELET_PORT });
+    const finish = (seen: boolean, what: string) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ seen, detail: `kubelet of ${name}: ${what}` });
+    };
+    const timer = setTimeout(() => finish(true, 'no answer in 400 ms, nothing refused'), 400);
+    socket.once('connect', () => socket.write('GET / HTTP/1.0\r\n\r\n'));
+    socket.once('data', () => finish(false, 'answers'));
+    socket.once('error', (error: NodeJS.ErrnoException) => finish(false, error.code ?? error.message));
+  });
+}

@@ -1,0 +1,61 @@
+/** Pods of a component are killed; the cluster starts others. Once, or again and again until the revert. */
+import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
+import { required } from './required.ts';
+import { probeSilence } from './silence-probe.ts';
+
+/** The one broker node that is killed: the others must carry on. */
+const BROKER_NODE = 'rabbitmq-0';
+
+export const podKilled: FaultKind = {
+  kind: 'pod-killed',
+  refuse: (params, abilities) =>
+    refuseNoCluster(abilities) ??
+    checkParams(params, {
+      component: { type: 'string', required: true },
+      everySeconds: { type: 'number', above: 0 },
+    }) ??
+    refuseComponent(params, abilities.components, abilities),
+  undo: ({ component }) => `the cluster starts another pod of ${component} by itself`,
+  probe: ({ component }) => `${component} does not answer`,
+  arm(_name, params, drivers) {
+    const cluster = required(drivers.cluster, 'the cluster');
+    const components = required(drivers.components, 'components');
+    const component = String(params.component);
+    let timer: NodeJS.Timeout | undefined;
+    const kill = async (): Promise<string> => {
+      const pods = component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component);
+      if (pods.length === 0) return 'no pod was there';
+      await cluster.kubectl(
+        'delete',
+        'pod',
+        ...pods,
+        '--grace-period=0',
+        '--force',
+        '--ignore-not-found',
+        '--wait=false',
+      );
+      return `deleted without grace: ${pods.join(', ')}`;
+    };
+    return {
+      undo: [],
+      async inject() {
+        const done = await kill();
+        const { everySeconds } = params;
+        // A repetition that fails is seen by nobody else than the probe, which looks at the component.
+        if (everySeconds) timer = setInterval(() => void kill().catch(() => {}), Number(everySeconds) * 1000);
+        return everySeconds ? `${done}; again every ${everySeconds} s` : done;
+      },
+      async revert() {
+        clearInterval(timer);
+      },
+      async probe() {
+        if (component !== 'rabbitmq') return probeSilence(components.readyUrl(component));
+        const [from] = cluster.podsOf('receiver');
+        if (from === undefined) return { seen: false, detail: 'the receiver has no pod to look from' };
+        const { state, detail } = await cluster.reach(from, `${BROKER_NODE}.rabbitmq-nodes`, 5672);
+        return { seen: state !== 'open', detail };
+      },
+      audit: async () => [],
+    };
+  },
+};

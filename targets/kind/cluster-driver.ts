@@ -1,0 +1,117 @@
+/** What faults do to the cluster: through kubectl, Chaos Mesh and, for whole nodes, the container engine. */
+
+import { HarnessError } from '../../base/errors.ts';
+import type { ChaosObject, ClusterDriver, Reach } from '../../chaos/drivers.ts';
+import { carryOut } from '../../chaos/undo/operations.ts';
+import type { Kubernetes } from '../../kind/kubernetes.ts';
+import type { ClusterState } from '../../kind/state.ts';
+import { exec } from '../../tools/exec.ts';
+import { NAMESPACE } from './platform.ts';
+import type { PodWatch } from './pods.ts';
+
+/** A fault that is not in place after so long counts as not injected: the run is `unknown`. Chaos Mesh needs 0.7 s on an idle cluster. */
+const INJECTED_WITHIN_MS = 20_000;
+/** As the probe's contract has it (chaos/fault.ts). */
+const REACH_WITHIN_S = 0.4;
+const SHELL_WITHIN_MS = 5000;
+const ENGINE_WITHIN_MS = 15_000;
+
+export interface ClusterAccess {
+  cluster: Kubernetes;
+  kubeconfig: string;
+  state: ClusterState;
+  pods: PodWatch;
+}
+
+export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAccess): ClusterDriver {
+  const way = { kubectl: state.kubectl, kubeconfig };
+  const inside = { ...way, namespace: NAMESPACE };
+  const kubectl = (...args: string[]) => cluster.do('--namespace', NAMESPACE, ...args);
+  const nameOf = (object: ChaosObject) =>
+    `${object.kind.toLowerCase()}.chaos-mesh.org/${object.metadata.name}`;
+  // Both streams, and no error: the probe reads what the shell said.
+  const shell = async (pod: string, command: string): Promise<string> => {
+    const args = [`--kubeconfig=${kubeconfig}`, '--namespace', NAMESPACE, 'exec', pod, '--'];
+    const options = { timeoutMs: SHELL_WITHIN_MS };
+    return (await exec(state.kubectl, [...args, 'bash', '-c', command], options)).output;
+  };
+  const thawing = (node: string) => ({
+    ...{ op: 'unpause-container' as const, container: node },
+    ...(state.engine === undefined ? {} : { engine: state.engine }),
+  });
+  return {
+    namespace: NAMESPACE,
+    kubectl,
+    async inject(object) {
+      const { metadata } = object;
+      await cluster.apply([{ ...object, metadata: { ...metadata, namespace: NAMESPACE } }]);
+      await untilInjected(kubectl, nameOf(object));
+    },
+    async recover(object) {
+      await kubectl('delete', nameOf(object), '--ignore-not-found', '--timeout=30s');
+    },
+    podsOf: (component) => pods.of(component).map((pod) => pod.metadata?.name ?? ''),
+    async reach(fromPod, host, port) {
+      const said = await shell(
+        fromPod,
+        `timeout ${REACH_WITHIN_S} bash -c ': >/dev/tcp/${host}/${port}'; echo code=$?`,
+      );
+      return reachOf(said, `connect to ${host}:${port} from ${fromPod}:`);
+    },
+    shell,
+    undo: {
+      delete: (object) => ({ op: 'delete-object', ...inside, object }),
+      scale: (object, replicas, namespace = NAMESPACE) => ({
+        ...{ op: 'scale-object', ...way, namespace },
+        ...{ object, replicas },
+      }),
+      patch: (object, { patch, field, value }) => ({
+        ...{ op: 'patch-object', ...inside, object },
+        ...{ patch: JSON.stringify(patch), field, value },
+      }),
+      thaw: thawing,
+    },
+    workers: state.nodes.filter(({ name }) => !name.endsWith('control-plane')),
+    async freeze(node) {
+      const env = { ...process.env, ...(state.engine ? { DOCKER_HOST: state.engine } : {}) };
+      const { code, output } = await exec('docker', ['pause', node], { env, timeoutMs: ENGINE_WITHIN_MS });
+      if (code !== 0) throw new HarnessError(`the engine does not freeze ${node}: ${output.trim()}`);
+    },
+    thaw: (node) => carryOut(thawing(node)),
+  };
+}
+
+function reachOf(said: string, what: string): Reach {
+  const code = /code=(\d+)/.exec(said)?.[1];
+  // Without the code, kubectl did not get into the pod: nothing is known.
+  if (code === undefined) throw new HarnessError(`${what} could not be tried: ${said.trim().split('\n')[0]}`);
+  if (code === '0') return { state: 'open', detail: `${what} open` };
+  if (code === '124')
+    return { state: 'silent', detail: `${what} no answer in ${REACH_WITHIN_S * 1000} ms, nothing refused` };
+  return { state: 'refused', detail: `${what} ${said.trim().split('\n')[0]?.replace(/^.*: /, '')}` };
+}
+
+/** @throws HarnessError when Chaos Mesh has not said AllInjected in time, with what it said. */
+async function untilInjected(kubectl: (...args: string[]) => Promise<string>, object: string): Promise<void> {
+  const deadline = performance.now() + INJECTED_WITHIN_MS;
+  let said = '';
+  while (performance.now() < deadline) {
+    const { status } = JSON.parse(await kubectl('get', object, '--output=json')) as {
+      status?: { conditions?: Condition[] };
+    };
+    const conditions = status?.conditions ?? [];
+    const holds = (type: string) => conditions.some((c) => c.type === type && c.status === 'True');
+    if (holds('Selected') && holds('AllInjected')) return;
+    said = conditions.map((c) => `${c.type}=${c.status}${c.reason ? ` (${c.reason})` : ''}`).join(', ');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new HarnessError(
+    `Chaos Mesh did not inject ${object} within ${INJECTED_WITHIN_MS / 1000} s: ${said || 'it said nothing'}`,
+  );
+}
+
+interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+}
