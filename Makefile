@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 NODE := node_modules/.bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test bench lint engine engine-down cluster cluster-check cluster-down
+.PHONY: help setup setup-test demo e2e test bench lint engine engine-down cluster cluster-check cluster-down
 
 help:
 	@echo 'make setup   install what is missing to run scenarios (quiet when nothing is)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make test    set up, then types, lint, borders and all tests'
 	@echo 'make lint    types, lint and borders only'
 	@echo 'make bench   set up, then the benchmarks'
+	@echo 'make e2e     the platform on a kind cluster, real builds, Knative and Chaos Mesh; SCENARIO=kaniko-killed only this one'
 	@echo 'make engine  install and start a container engine where none answers (Debian, root); engine-down ends it'
 	@echo 'make cluster a kind cluster with Knative, Kaniko and Chaos Mesh, built from source (WORKERS=2); cluster-check'
 	@echo '             tries it: build, deploy, scale to zero and back, partition, kill; cluster-down takes it away'
@@ -35,6 +36,9 @@ lint:
 
 bench: setup
 	@$(NODE) scripts/bench.ts
+
+e2e: setup
+	@$(NODE) scripts/e2e.ts
 
 engine cluster cluster-check engine-down cluster-down:
 	@scripts/setup.sh packages

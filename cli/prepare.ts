@@ -174,7 +174,7 @@ function loadScale(options: string[]): Record<string, number> {
 
 function scenarioFile(nameOrFile: string): string {
   if (existsSync(nameOrFile)) return nameOrFile;
-  const shipped = shippedScenarios();
+  const shipped = new Map([...shippedScenarios(), ...shippedScenarios('cluster')]);
   const file = shipped.get(nameOrFile);
   if (file !== undefined) return file;
   throw new RefusedError([

@@ -70,9 +70,9 @@ export function loadCatalog(options: {
   };
 }
 
-/** Scenario files shipped with Faultline, by name. */
-export function shippedScenarios(): Map<string, string> {
-  const directory = join(ROOT, 'scenarios');
+/** Scenario files shipped with Faultline, by name; those in folder `cluster` need one. */
+export function shippedScenarios(folder: '' | 'cluster' = ''): Map<string, string> {
+  const directory = join(ROOT, 'scenarios', folder);
   return new Map(
     readdirSync(directory)
       .filter((f) => f.endsWith('.yaml'))

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import type { ChaosObject, ClusterDriver, ComponentDriver, Drivers, Reach } from '../drivers.ts';
+import type { Abilities } from '../fault.ts';
+import { brokerSplit } from './broker-split.ts';
+import { buildsKilled } from './builds-killed.ts';
+import { componentUnstartable } from './component-unstartable.ts';
+import { nodeLost } from './node-lost.ts';
+import { podKilled } from './pod-killed.ts';
+
+const abilities: Abilities = {
+  target: 'kind',
+  components: ['builder', 'rabbitmq'],
+  pausable: [],
+  blackhole: [],
+  throttle: false,
+  cluster: { workers: 2 },
+};
+
+/** Keeps what faults asked for, and answers kubectl from a table by its first words. */
+function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open') {
+  const asked: string[] = [];
+  const injected: ChaosObject[] = [];
+  const frozen: string[] = [];
+  const cluster: ClusterDriver = {
+    namespace: 'lab',
+    async kubectl(...args) {
+      asked.push(args.join(' '));
+      return Object.entries(answers).find(([begin]) => args.join(' ').startsWith(begin))?.[1] ?? '';
+    },
+    async inject(object) {
+      injected.push(object);
+    },
+    recover: async () => {},
+    podsOf: (component) => [`${component}-1`],
+    reach: async () => ({ state: reach, detail: reach }),
+    shell: async () => '',
+    undo: {
+      delete: (object) => ({ op: 'delete-object', kubectl: 'k', kubeconfig: 'c', object }),
+      scale: (object, replicas) => ({ op: 'scale-object', kubectl: 'k', kubeconfig: 'c', object, replicas }),
+      patch: (object, { patch, field, value }) => ({
+        ...{ op: 'patch-object', kubectl: 'k', kubeconfig: 'c', object, field, value },
+        patch: JSON.stringify(patch),
+      }),
+      thaw: (container) => ({ op: 'unpause-container', container }),
+    },
+    workers: [
+      { name: 'one', address: '127.0.0.1' },
+      { name: 'two', address: '127.0.0.1' },
+    ],
+    async freeze(node) {
+      frozen.push(node);
+    },
+    thaw: async () => {},
+  };
+  const components = {
+    settings: () => ({ image: 'registry/platform:1', memoryLimit: '512Mi', memoryRequest: '128Mi' }),
+    readyUrl: () => 'http://127.0.0.1:1/readyz',
+  } as Partial<ComponentDriver> as ComponentDriver;
+  const drivers: Drivers = { cluster, components };
+  return { drivers, asked, injected, frozen };
+}
+
+describe('component-unstartable', () => {
+  it.each([
+    ['image', '{"image":"registry/platform:1"}', 'registry/platform:1'],
+    ['crash', '{"command":null}', ''],
+    ['memory', '{"resources":{"limits":{"memory":"512Mi"},"requests":{"memory":"128Mi"}}}', '512Mi'],
+  ])('by %s: the undo has what was there, before anything is changed', (by, whole, value) => {
+    const { drivers, asked } = lab();
+    const { undo } = componentUnstartable.arm('it', { component: 'builder', by }, drivers);
+    expect(asked).toEqual([]);
+    expect(undo).toEqual([
+      expect.objectContaining({
+        ...{ op: 'patch-object', object: 'deployment/builder', value },
+        patch: expect.stringContaining(whole.slice(1, -1)),
+      }),
+    ]);
+  });
+
+  it('is seen only when the pod says why it does not start', async () => {
+    const silent = { component: 'builder', by: 'memory' };
+    const other = lab({ 'get pods': 'ContainerCreating' });
+    expect(await componentUnstartable.arm('it', silent, other.drivers).probe()).toMatchObject({
+      seen: false,
+    });
+    const right = lab({ 'get pods': 'CrashLoopBackOff OOMKilled' });
+    expect(await componentUnstartable.arm('it', silent, right.drivers).probe()).toMatchObject({ seen: true });
+  });
+
+  it('refuses what it does not know', () => {
+    const refuse = (params: Record<string, string>) => componentUnstartable.refuse(params, abilities);
+    expect(refuse({ component: 'builder', by: 'magic' })).toMatch(/expected one of image, crash, memory/);
+    expect(refuse({ component: 'rabbitmq', by: 'crash' })).toMatch(
+      /can not do this to a component "rabbitmq"/,
+    );
+    expect(refuse({ component: 'builder', by: 'crash' })).toBeUndefined();
+  });
+});
+
+describe('builds-killed', () => {
+  const running = { 'get pods --selector': 'a-build-1-x uid1 b-build-2-y uid2 ' };
+
+  it('kills every build that runs, and is seen when they are gone and their Jobs not complete', async () => {
+    const { drivers, asked } = lab(running);
+    const fault = buildsKilled.arm('it', {}, drivers);
+    expect((await fault.probe()).seen).toBe(false);
+    await fault.inject();
+    expect(asked.find((a) => a.startsWith('delete pod'))).toContain('a-build-1-x b-build-2-y');
+    expect((await fault.probe()).seen).toBe(true);
+    expect(asked.at(-1)).toContain('get job/a-build-1 job/b-build-2');
+    await fault.revert();
+    expect((await fault.probe()).seen).toBe(false);
+  });
+
+  it('is not seen when a build was complete before it was killed', async () => {
+    const { drivers } = lab({ ...running, 'get job/': '1' });
+    const fault = buildsKilled.arm('it', {}, drivers);
+    await fault.inject();
+    expect((await fault.probe()).seen).toBe(false);
+  });
+});
+
+describe('broker-split', () => {
+  it('cuts one node from the others, and is seen as silence alone', async () => {
+    const { drivers, injected } = lab({}, 'silent');
+    const fault = brokerSplit.arm('cut', {}, drivers);
+    await fault.inject();
+    expect(injected[0]?.spec).toMatchObject({
+      selector: { labelSelectors: { 'statefulset.kubernetes.io/pod-name': 'rabbitmq-0' } },
+      target: { selector: { expressionSelectors: [{ operator: 'NotIn', values: ['rabbitmq-0'] }] } },
+    });
+    expect((await fault.probe()).seen).toBe(true);
+    expect((await brokerSplit.arm('cut', {}, lab({}, 'refused').drivers).probe()).seen).toBe(false);
+    expect(fault.undo).toMatchObject([{ object: 'networkchaos.chaos-mesh.org/faultline-cut' }]);
+  });
+});
+
+describe('node-lost', () => {
+  it('freezes the node of the component, with the undo of every worker on disk before', async () => {
+    const { drivers, frozen } = lab({ 'get pod gateway-1': 'two' });
+    const fault = nodeLost.arm('it', { of: 'gateway' }, drivers);
+    expect(fault.undo).toMatchObject([{ container: 'one' }, { container: 'two' }]);
+    expect((await fault.probe()).seen).toBe(false);
+    await fault.inject();
+    expect(frozen).toEqual(['two']);
+  });
+
+  it('says so when the component does not run on a worker', async () => {
+    const { drivers } = lab({ 'get pod gateway-1': 'control-plane' });
+    await expect(nodeLost.arm('it', { of: 'gateway' }, drivers).inject()).rejects.toThrow(/no worker/);
+  });
+});
+
+describe('pod-killed', () => {
+  it('kills again and again until the revert', async () => {
+    const { drivers, asked } = lab();
+    const fault = podKilled.arm('it', { component: 'builder', everySeconds: 0.02 }, drivers);
+    await fault.inject();
+    await expect.poll(() => asked.length).toBeGreaterThan(2);
+    await fault.revert();
+    const { length } = asked;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(asked.length).toBe(length);
+    expect(asked[0]).toContain('delete pod builder-1 --grace-period=0 --force');
+  });
+});

@@ -1,0 +1,67 @@
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { carryOut, leftover, type UndoOperation } from './operations.ts';
+
+/** A kubectl with one object: the file `object`, which holds its replicas and, in a second file, the words it was called with. */
+const KUBECTL = `#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+echo "$*" >>calls
+case "$*" in
+  *"get thing/it"*name*) if [ -e object ]; then echo thing/it; fi ;;
+  *"get thing/it"*jsonpath*) cat object 2>/dev/null || true ;;
+  *"wait --for=delete"*) [ ! -e object ] ;;
+  *"delete thing/it"*) [ -e stuck ] || rm -f object ;;
+  *"patch thing/it"*finalizers*) rm -f object stuck ;;
+  *"scale thing/it"*) echo "\${*##*=}" >object ;;
+esac
+`;
+
+let directory: string;
+const path = (name: string) => join(directory, name);
+const calls = () => readFileSync(path('calls'), 'utf8').trim().split('\n');
+const way = () => ({ kubectl: path('kubectl'), kubeconfig: 'its-own', namespace: 'lab' });
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'faultline-undo-'));
+  writeFileSync(path('kubectl'), KUBECTL);
+  chmodSync(path('kubectl'), 0o755);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+describe('delete-object', () => {
+  const operation = (): UndoOperation => ({ op: 'delete-object', ...way(), object: 'thing/it' });
+
+  it('deletes it with the run’s own credentials, twice without harm', async () => {
+    writeFileSync(path('object'), '1');
+    expect(leftover(operation())).toEqual(['thing/it is still on the cluster']);
+    await carryOut(operation());
+    await carryOut(operation());
+    expect(leftover(operation())).toEqual([]);
+    expect(calls().every((call) => call.startsWith('--kubeconfig=its-own'))).toBe(true);
+  });
+
+  it('forces one whose finalizer hangs', async () => {
+    writeFileSync(path('object'), '1');
+    writeFileSync(path('stuck'), '');
+    await carryOut(operation());
+    expect(existsSync(path('object'))).toBe(false);
+    expect(calls().some((call) => call.includes('"finalizers":null'))).toBe(true);
+  });
+
+  it('says so when the cluster does not answer', async () => {
+    writeFileSync(path('kubectl'), '#!/bin/sh\necho "connection refused" >&2\nexit 1\n');
+    await expect(carryOut(operation())).rejects.toThrow(/connection refused/);
+  });
+});
+
+it('scale-object: sets it back, and leaves alone what is gone', async () => {
+  const operation: UndoOperation = { op: 'scale-object', ...way(), object: 'thing/it', replicas: 3 };
+  await carryOut(operation);
+  expect(existsSync(path('object'))).toBe(false);
+  writeFileSync(path('object'), '0');
+  expect(leftover(operation)).toEqual(['thing/it is still scaled to 0, not 3']);
+  await carryOut(operation);
+  expect(readFileSync(path('object'), 'utf8').trim()).toBe('3');
+});

@@ -1,0 +1,48 @@
+/**
+ * `make e2e`: the cluster up, scenarios on it, and the cluster down again unless it was there before or KEEP=1 says to leave it.
+ * SCENARIO=a b: only these. TIME_SCALE=10, LOAD_SCALE=builds=0.03 0.2: how fast, and how much of the spine's load; the defaults
+ * are what two cores can do. WORKERS=2. Exit code: the worst of the runs.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { kubeconfigPath } from '../kind/cluster.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const TIME_SCALE = process.env.TIME_SCALE || '10';
+/** Written for the processes of target `local`: a build there costs a hundredth of a pod. */
+const SPINE = ['invocations-steady', 'scale-to-zero-burst', 'builds-rabbitmq-partition'];
+const SPINE_LOAD = (process.env.LOAD_SCALE || 'builds=0.03 0.2').split(/\s+/);
+/** Written for a cluster, with the load of a small one. */
+const CLUSTER = ['kaniko-killed', 'dr-builder-oom', 'split-brain', 'dr-node-lost'];
+
+function node(...args: string[]): number {
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  return status ?? 130;
+}
+
+function run(scenarios: string[], loadScale: string[]): number {
+  const wanted = process.env.SCENARIO?.split(/\s+/).filter(Boolean);
+  const names = wanted ? scenarios.filter((name) => wanted.includes(name)) : scenarios;
+  if (names.length === 0) return 0;
+  const factors = loadScale.flatMap((factor) => ['--load-scale', factor]);
+  return node('cli/main.ts', 'run', ...names, '--target', 'kind', '--time-scale', TIME_SCALE, ...factors);
+}
+
+const unknown = (process.env.SCENARIO?.split(/\s+/).filter(Boolean) ?? []).filter(
+  (name) => ![...SPINE, ...CLUSTER].includes(name),
+);
+if (unknown.length > 0) {
+  console.error(`SCENARIO: ${unknown.join(', ')}: expected some of ${[...SPINE, ...CLUSTER].join(', ')}`);
+  process.exit(64);
+}
+const wasThere = existsSync(kubeconfigPath());
+const made = node('scripts/kind.ts', 'cluster');
+if (made !== 0) process.exit(made);
+console.log(
+  `time scale ${TIME_SCALE}; a nightly run is TIME_SCALE=1, which takes ${TIME_SCALE} times as long`,
+);
+const codes = [run(SPINE, SPINE_LOAD), run(CLUSTER, [])];
+if (wasThere || process.env.KEEP === '1') console.log('the cluster stays: make cluster-down takes it away');
+else codes.push(node('scripts/kind.ts', 'cluster-down'));
+process.exit(Math.max(...codes));
