@@ -1,56 +1,86 @@
-/** The build pods that run at this moment are killed: Kaniko, in the middle of its work. */
+/**
+ * Kaniko is killed in the middle of a build, in every build pod in which it runs at this moment. By SIGKILL to its container: a pod
+ * that is deleted gives it two seconds more, in which a build may end.
+ */
 import { HarnessError } from '../../base/errors.ts';
+import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
-const BUILDS = ['--selector=lambda.knative.io/build=true', '--field-selector=status.phase=Running'];
-const NAMES = '--output=jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {end}';
-/** A build under load is never far away. */
-const WAIT_MS = 30_000;
+/** Under load, a build is never far away; one may end just before it is killed, and then another is. */
+const WAIT_MS = 60_000;
+/** After this, a container that was killed is seen as such by the API. */
+const KILLED_WITHIN_MS = 8000;
+const RUNNING =
+  '--output=jsonpath={range .items[?(@.status.containerStatuses[0].state.running)]}{.metadata.name} {.metadata.labels.job-name}{"\\n"}{end}';
+const FAILED = '--output=jsonpath={range .items[?(@.status.failed)]}{.metadata.name} {end}';
 
 export const buildsKilled: FaultKind = {
   kind: 'builds-killed',
   refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
-  undo: () => 'the builder begins a build anew by itself',
-  probe: () => 'a build pod that ran is gone, and its Job did not complete',
-  arm(_name, _params, drivers) {
+  undo: () => 'the builder begins a build anew by itself; the Chaos Mesh object is deleted',
+  probe: () => 'a Job whose Kaniko was killed has failed',
+  arm(name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
-    let killed: string[] = [];
+    const chaos = (pods: string[]) => kill(`faultline-${name}`, cluster.namespace, pods);
+    const undo = cluster.undo.delete(`podchaos.chaos-mesh.org/faultline-${name}`);
+    let jobs: string[] = [];
+    const builds = ['--selector=lambda.knative.io/build=true'];
+    const failed = async () => {
+      const said = await cluster.kubectl('get', 'jobs', ...builds, FAILED);
+      return said.split(/\s+/).filter((job) => jobs.includes(job));
+    };
     return {
-      undo: [],
+      undo: [undo],
       async inject() {
         const deadline = performance.now() + WAIT_MS;
-        while (killed.length === 0) {
-          const said = (await cluster.kubectl('get', 'pods', ...BUILDS, NAMES)).trim().split(' ');
-          killed = said.filter((_, i) => i % 2 === 0 && said[i] !== '');
-          if (killed.length > 0) break;
-          if (performance.now() > deadline)
-            throw new HarnessError(`no build ran within ${WAIT_MS / 1000} s: there was nothing to kill`);
+        while (performance.now() < deadline) {
+          const said = (await cluster.kubectl('get', 'pods', ...builds, RUNNING)).trim();
+          const running =
+            said === '' ? [] : said.split('\n').map((line) => line.split(' ') as [string, string]);
+          if (running.length > 0) {
+            jobs = running.map(([, job]) => job);
+            const object = chaos(running.map(([pod]) => pod));
+            await cluster.inject(object);
+            const soon = performance.now() + KILLED_WITHIN_MS;
+            while (performance.now() < soon)
+              if ((await failed()).length > 0)
+                return `SIGKILL to Kaniko in ${running.map(([pod]) => pod).join(', ')}`;
+            // They were done before it came.
+            await cluster.recover(object);
+          }
           await new Promise((resolve) => setTimeout(resolve, 200));
         }
-        await cluster.kubectl('delete', 'pod', ...killed, '--grace-period=0', '--force', '--wait=false');
-        return `deleted without grace: ${killed.join(', ')}`;
+        throw new HarnessError(`in ${WAIT_MS / 1000} s no build was killed in its work: was there any?`);
       },
       async revert() {
-        killed = [];
+        jobs = [];
+        await cluster.recover(chaos([]));
       },
       async probe() {
-        if (killed.length === 0) return { seen: false, detail: 'no build pod was killed' };
-        const left = await cluster.kubectl('get', 'pods', ...killed, '--ignore-not-found', '--output=name');
-        // The pod of a Job is called as the Job, with five letters after it.
-        const jobs = killed.map((pod) => `job/${pod.replace(/-[^-]+$/, '')}`);
-        const succeeded = await cluster.kubectl(
-          'get',
-          ...jobs,
-          '--ignore-not-found',
-          '--output=jsonpath={..succeeded}',
-        );
+        if (jobs.length === 0) return { seen: false, detail: 'no build is to be killed' };
+        const gone = await failed();
         return {
-          seen: left.trim() === '' && succeeded.trim() === '',
-          detail: `${killed.length} build pods killed; left: ${left.trim() || 'none'}; completed: ${succeeded.trim() || 'none'}`,
+          seen: gone.length > 0,
+          detail: `killed: ${jobs.join(', ')}; failed: ${gone.join(', ') || 'none'}`,
         };
       },
-      audit: async () => [],
+      audit: async () => leftover(undo),
     };
   },
 };
+
+function kill(name: string, namespace: string, pods: string[]): ChaosObject {
+  return {
+    apiVersion: 'chaos-mesh.org/v1alpha1',
+    kind: 'PodChaos',
+    metadata: { name },
+    spec: {
+      action: 'container-kill',
+      mode: 'all',
+      containerNames: ['kaniko'],
+      selector: { namespaces: [namespace], pods: { [namespace]: pods } },
+    },
+  };
+}

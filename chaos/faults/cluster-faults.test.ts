@@ -98,25 +98,25 @@ describe('component-unstartable', () => {
 });
 
 describe('builds-killed', () => {
-  const running = { 'get pods --selector': 'a-build-1-x uid1 b-build-2-y uid2 ' };
+  const running = 'a-build-1-x a-build-1\nb-build-2-y b-build-2\n';
 
-  it('kills every build that runs, and is seen when they are gone and their Jobs not complete', async () => {
-    const { drivers, asked } = lab(running);
+  it('kills Kaniko in every build that runs, and is seen when a Job of them has failed', async () => {
+    const { drivers, injected } = lab({ 'get pods': running, 'get jobs': 'other b-build-2 ' });
     const fault = buildsKilled.arm('it', {}, drivers);
     expect((await fault.probe()).seen).toBe(false);
     await fault.inject();
-    expect(asked.find((a) => a.startsWith('delete pod'))).toContain('a-build-1-x b-build-2-y');
-    expect((await fault.probe()).seen).toBe(true);
-    expect(asked.at(-1)).toContain('get job/a-build-1 job/b-build-2');
+    expect(injected[0]?.spec).toMatchObject({
+      action: 'container-kill',
+      containerNames: ['kaniko'],
+      selector: { pods: { lab: ['a-build-1-x', 'b-build-2-y'] } },
+    });
+    expect(await fault.probe()).toMatchObject({
+      seen: true,
+      detail: expect.stringContaining('failed: b-build-2'),
+    });
     await fault.revert();
     expect((await fault.probe()).seen).toBe(false);
-  });
-
-  it('is not seen when a build was complete before it was killed', async () => {
-    const { drivers } = lab({ ...running, 'get job/': '1' });
-    const fault = buildsKilled.arm('it', {}, drivers);
-    await fault.inject();
-    expect((await fault.probe()).seen).toBe(false);
+    expect(fault.undo).toMatchObject([{ object: 'podchaos.chaos-mesh.org/faultline-it' }]);
   });
 });
 

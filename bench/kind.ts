@@ -1,0 +1,105 @@
+/**
+ * SIGKILL of the harness on target `kind` at random instants of fault injection: how long until no Chaos Mesh object, no
+ * workload that is scaled down or can not start, and no frozen node is left; and until the platform itself is gone. Bound: 30 s
+ * for the former. Needs a cluster (make cluster). Usage: node bench/kind.ts [kills] [seed]
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kubeconfigPath } from '../kind/cluster.ts';
+import { readClusterState } from '../kind/state.ts';
+
+const BOUND_MS = 30_000;
+/** All is injected within about this long of the first act, seconds. */
+const INJECTION_S = 15;
+const GIVE_UP_MS = 300_000;
+const kills = Number(process.argv[2] ?? 10);
+let seed = Number(process.argv[3] ?? 1);
+/** Lehmer's generator: the same instants again with the same seed. */
+const random = () => {
+  seed = (seed * 48271) % 2147483647;
+  return seed / 2147483647;
+};
+
+const { kubectl, engine } = readClusterState();
+const ask = (...args: string[]) =>
+  execFileSync(kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args], { encoding: 'utf8' }).trim();
+
+function faultsLeft(): string[] {
+  const lines = (text: string) => text.split('\n').filter((line) => line !== '');
+  const chaos = ask('get', 'networkchaos,stresschaos,podchaos', '--all-namespaces', '--output=name');
+  const broken =
+    '--output=jsonpath={range .items[*]}{.metadata.name} {.spec.replicas} {.spec.template.spec.containers[0].image}{"\\n"}{end}';
+  const workloads = ask(
+    'get',
+    'deployments,statefulsets',
+    '--namespace=knative-lambda',
+    '--ignore-not-found',
+    broken,
+  );
+  const env = { ...process.env, ...(engine ? { DOCKER_HOST: engine } : {}) };
+  const paused = execFileSync(
+    'docker',
+    ['ps', '--filter', 'status=paused', '--format', '{{.Names}} is frozen'],
+    {
+      encoding: 'utf8',
+      env,
+    },
+  );
+  return [
+    ...lines(chaos),
+    ...lines(workloads).filter((line) => / 0 /.test(line) || /that-is-not-there/.test(line)),
+    ...lines(paused.trim()),
+  ];
+}
+
+const out = mkdtempSync(join(tmpdir(), 'faultline-bench-kill-kind-'));
+const times: number[] = [];
+for (let i = 0; i < kills; i++) {
+  const after = random() * INJECTION_S;
+  const scenario = join(import.meta.dirname, 'kind.yaml');
+  const child = spawn(
+    join(import.meta.dirname, '../bin/faultline'),
+    ['run', scenario, '--target', 'kind', '--time-scale', '10', '--out', out],
+    { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+  );
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  let said = '';
+  const injecting = new Promise<boolean>((resolve) => {
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        if (/phase inject/.test(said)) resolve(true);
+      });
+    void exited.then(() => resolve(false));
+  });
+  if (!(await injecting)) throw new Error(`the run ended before its faults:\n${said}`);
+  await new Promise((resolve) => setTimeout(resolve, after * 1000));
+  const there = faultsLeft();
+  const at = performance.now();
+  child.kill('SIGKILL');
+  await exited;
+  let left = there;
+  let cleanMs: number | undefined;
+  let goneMs: number | undefined;
+  while (goneMs === undefined && performance.now() - at < GIVE_UP_MS) {
+    left = faultsLeft();
+    if (left.length === 0) cleanMs ??= performance.now() - at;
+    if (ask('get', 'namespace', 'knative-lambda', '--ignore-not-found', '--output=name') === '')
+      goneMs = performance.now() - at;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  times.push(cleanMs ?? GIVE_UP_MS);
+  const seconds = (ms: number | undefined) => (ms === undefined ? 'NEVER' : `${(ms / 1000).toFixed(1)} s`);
+  console.log(
+    `kill ${i + 1}, ${after.toFixed(1)} s into the injection: ${there.length} things there (${there.join('; ')}); faults gone after ${seconds(cleanMs)}, the platform after ${seconds(goneMs)}${left.length > 0 ? `; STILL THERE: ${left.join('; ')}` : ''}`,
+  );
+}
+rmSync(out, { recursive: true, force: true });
+times.sort((a, b) => a - b);
+const worst = times.at(-1) ?? 0;
+console.log(
+  `${kills} kills: median ${((times[Math.floor(kills / 2)] ?? 0) / 1000).toFixed(1)} s, worst ${(worst / 1000).toFixed(1)} s, bound ${BOUND_MS / 1000} s: ${worst <= BOUND_MS ? 'held' : 'NOT HELD'}`,
+);
+process.exitCode = worst <= BOUND_MS ? 0 : 1;
