@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { clusterFacts } from '../targets/kind/doctor.ts';
 import { type Finding, findTools } from '../tools/find.ts';
 import { thisMachine } from '../tools/machine.ts';
 import { type MachineFact, machineFacts } from '../tools/machine-facts.ts';
@@ -12,6 +13,7 @@ interface DoctorOptions {
   install: boolean;
   quiet: boolean;
   for: string;
+  target: string;
 }
 
 /** One row of `faultline doctor --json`. */
@@ -44,6 +46,11 @@ export const doctorCommand: CommandModule<object, DoctorOptions> = {
         choices: ['run', 'test'],
         default: 'run',
         describe: 'What the tools are needed for: scenarios, or the project’s own tests as well',
+      })
+      .option('target', {
+        choices: ['local', 'kind'],
+        default: 'local',
+        describe: 'kind: look at the container engine, the cluster and the machine that it needs, too',
       }),
   handler: doctor,
 };
@@ -54,17 +61,23 @@ async function doctor(options: DoctorOptions): Promise<void> {
   if (options.install) await install(needed);
   if (options.quiet && options.install) return;
 
-  const [findings, facts] = await Promise.all([findTools(TOOL_NAMES, machine), machineFacts(machine)]);
+  const [findings, facts, cluster] = await Promise.all([
+    findTools(TOOL_NAMES, machine),
+    machineFacts(machine),
+    options.target === 'kind' ? clusterFacts() : [],
+  ]);
   const rows = findings.map((finding) => rowOf(finding, needed));
   const missing = rows.filter((row) => row.needed && !row.found);
-  if (missing.length > 0) process.exitCode = 1;
+  if (missing.length > 0 || cluster.some(({ ok }) => !ok)) process.exitCode = 1;
   if (options.json) {
-    const document = { ok: missing.length === 0, for: options.for, tools: rows, machine: facts };
+    const document = { ok: missing.length === 0, for: options.for, tools: rows, machine: facts, cluster };
     process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
   if (options.quiet && missing.length === 0) return;
   print(rows, facts, missing);
+  for (const { name, ok, value } of cluster)
+    process.stdout.write(`${ok ? '  ' : '! '}${name.padEnd(18)} ${value}\n`);
 }
 
 /** Installs, telling each step on standard error; Ctrl-C ends the steps and leaves a state to go on from. */

@@ -75,7 +75,7 @@ export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'
 }
 
 /** Ends the kept target and waits until nothing of it is left. Returns false when none was there. */
-export async function stopHost(withinMs = 20_000): Promise<boolean> {
+export async function stopHost(withinMs = 120_000): Promise<boolean> {
   const directory = hostDirectory();
   if (!existsSync(directory)) return false;
   const state = hostState();

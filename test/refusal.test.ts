@@ -5,9 +5,9 @@ import { bundles, faultline, remains, SHORT } from './faultline.ts';
 
 const short = readFileSync(SHORT, 'utf8');
 
-async function refused(args: string[]): Promise<string> {
+async function refused(args: string[], env: Record<string, string> = {}): Promise<string> {
   const out = bundles();
-  const { code, stderr } = await faultline(['run', ...args, '--out', out]).ended;
+  const { code, stderr } = await faultline(['run', ...args, '--out', out], env).ended;
   expect(code).toBe(64);
   // Nothing was started, nothing was written.
   expect(readdirSync(out)).toEqual([]);
@@ -61,9 +61,18 @@ describe('bad input is refused with exit 64, and nothing is started', () => {
     [['--time-scale', '0'], /--time-scale: expected a number of at least 1/],
     [['--defect', 'gremlins'], /has no defect "gremlins": expected one of ack-before-build/],
     [['--target', 'mars'], /unknown target "mars": expected one of local/],
+    [['--load-scale', 'builds=0'], /--load-scale: "builds=0": expected a factor above 0/],
+    [['--load-scale', 'moon=2'], /no stream is called "moon": expected one of builds, /],
     [['--tagret', 'local'], /[Uu]nknown argument/],
   ])('options %j', async (options, message) => {
     expect(await refused([SHORT, ...options])).toMatch(message);
+  });
+
+  it('target kind without a cluster, with what makes one', async () => {
+    const nothing = { XDG_CACHE_HOME: bundles() };
+    expect(await refused([SHORT, '--target', 'kind'], nothing)).toMatch(
+      /no finished cluster: run `make cluster`/,
+    );
   });
 
   it('a rule file with a syntax error, with its line', async () => {

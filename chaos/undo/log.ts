@@ -70,10 +70,15 @@ function parseLine(text: string): z.infer<typeof Line> | undefined {
   }
 }
 
-/** Carries out all pending undos, going on after a failure. Returns what could not be undone. */
+/**
+ * Carries out all pending undos, going on after a failure: processes first, as a load generator must not go on for the minute that
+ * a cluster takes to let a platform go. Returns what could not be undone.
+ */
 export async function undoAll(directory: string): Promise<string[]> {
   const failures: string[] = [];
-  for (const { act, undo } of pendingUndos(directory)) {
+  const first = (undo: UndoOperation) => Number(undo.op === 'kill-marked');
+  const pending = pendingUndos(directory).sort((a, b) => first(b.undo) - first(a.undo));
+  for (const { act, undo } of pending) {
     try {
       await carryOut(undo);
     } catch (error) {

@@ -1,0 +1,82 @@
+/** What `faultline doctor --target kind` looks at. */
+import { existsSync, statfsSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { findEngine } from '../../kind/engine.ts';
+import { platformTag } from '../../kind/platform-image.ts';
+import { readClusterState } from '../../kind/state.ts';
+import { exec } from '../../tools/exec.ts';
+
+export interface ClusterFact {
+  name: string;
+  /** false: target `kind` can not be used like this. */
+  ok: boolean;
+  value: string;
+}
+
+/** All of a cluster and a run on it, measured: 3.3 GiB in use; images, their layers and the registry 9 GiB. */
+const MEMORY_GIB = 6;
+const DISK_GIB = 15;
+const GIB = 2 ** 30;
+
+export async function clusterFacts(): Promise<ClusterFact[]> {
+  return [
+    await engine(),
+    await cluster(),
+    memory(),
+    disk(),
+    cgroup(),
+    await kernelModule('sch_netem', NETEM),
+  ];
+}
+
+const NETEM = 'without it there is no delay, loss or bandwidth limit; partitions need none';
+
+async function engine(): Promise<ClusterFact> {
+  try {
+    const { host } = await findEngine();
+    return { name: 'container engine', ok: true, value: host ?? 'the one that was here' };
+  } catch {
+    return { name: 'container engine', ok: false, value: 'none answers: run `make engine`' };
+  }
+}
+
+async function cluster(): Promise<ClusterFact> {
+  try {
+    const state = readClusterState();
+    const stale = state.platformTag !== platformTag();
+    return {
+      name: 'cluster',
+      ok: !stale,
+      value: stale
+        ? "has another state of the platform's code: run `make cluster`"
+        : `${state.nodes.length} nodes, ${Object.keys(state.images).length} images of the platform, built from source`,
+    };
+  } catch {
+    return { name: 'cluster', ok: false, value: 'there is none: run `make cluster`' };
+  }
+}
+
+function memory(): ClusterFact {
+  const gib = totalmem() / GIB;
+  return { name: 'memory', ok: gib >= MEMORY_GIB, value: `${gib.toFixed(1)} GiB, ${MEMORY_GIB} needed` };
+}
+
+function disk(): ClusterFact {
+  const { bavail, bsize } = statfsSync('/var/lib');
+  const gib = (bavail * bsize) / GIB;
+  return {
+    name: 'disk',
+    ok: gib >= DISK_GIB,
+    value: `${gib.toFixed(0)} GiB free in /var/lib, ${DISK_GIB} needed`,
+  };
+}
+
+function cgroup(): ClusterFact {
+  const two = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  return { name: 'cgroup', ok: true, value: two ? 'v2' : 'v1, which the kubelet is told to accept' };
+}
+
+async function kernelModule(name: string, without: string): Promise<ClusterFact> {
+  const { code } = await exec('modprobe', ['--dry-run', name], { timeoutMs: 5000 });
+  return { name, ok: true, value: code === 0 ? 'is there' : `is not there: ${without}` };
+}
