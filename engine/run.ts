@@ -176,7 +176,7 @@ export class Run {
   private async withPlatform(running: RunningTarget, receiver: AlertReceiver): Promise<void> {
     const { plan, scenario, target } = this.request;
     const prometheus = new PrometheusClient(running.endpoints.prometheus);
-    const tap = await openTap(running.endpoints.broker);
+    const tap = await openTap(running.endpoints.broker, running.tapQueue);
     try {
       const functions = await deployFunctions(
         scenario.spec.functions,

@@ -47,8 +47,12 @@ export interface Tap {
 const EXCHANGE = 'knative-lambda.events';
 const QUEUE = 'faultline-tap';
 
-/** @throws Error when the first connection fails. */
-export async function openTap(brokerUrl: string): Promise<Tap> {
+/**
+ * @param queueType `quorum` where the broker has several nodes: what is published while the one node of a classic queue is away
+ * never reaches it, and would look as if the platform had lost it
+ * @throws Error when the first connection fails
+ */
+export async function openTap(brokerUrl: string, queueType: 'classic' | 'quorum'): Promise<Tap> {
   const processed = new Map<string, Processed>();
   const garbled: string[] = [];
   let closing = false;
@@ -56,15 +60,28 @@ export async function openTap(brokerUrl: string): Promise<Tap> {
 
   const connect = async (): Promise<void> => {
     const connection = await amqp.connect(`${brokerUrl}?heartbeat=5`, { timeout: 2000 });
-    model = connection;
     connection.on('error', () => {});
+    try {
+      await consume(connection);
+    } catch (error) {
+      // A connection without a consumer is of no use: left open, each attempt would leave one more behind.
+      await connection.close().catch(() => {});
+      throw error;
+    }
+    model = connection;
     connection.on('close', () => void reconnect());
+  };
+  const consume = async (connection: ChannelModel): Promise<void> => {
     const channel = await connection.createChannel();
+    // What ends the channel alone (its queue's node went away) must not leave a connection that hears nothing.
+    channel.on('error', () => {});
+    channel.on('close', () => void connection.close().catch(() => {}));
     await channel.assertExchange(EXCHANGE, 'topic', { durable: true });
-    await channel.assertQueue(QUEUE, { durable: true });
+    await channel.assertQueue(QUEUE, { durable: true, arguments: { 'x-queue-type': queueType } });
     await channel.bindQueue(QUEUE, EXCHANGE, '#');
     await channel.consume(QUEUE, (message) => {
-      if (!message) return;
+      // The broker took the consumer away: so may it the channel, and all begins anew.
+      if (!message) return void channel.close().catch(() => {});
       note(message.content, message.fields.redelivered);
       channel.ack(message);
     });

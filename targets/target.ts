@@ -56,6 +56,8 @@ export interface RunningTarget {
   drivers: Drivers;
   /** What ran where, for the bundle: component -> address. */
   components: Record<string, string>;
+  /** Kind of queue for the harness's own tap: `quorum` where the broker has several nodes. */
+  tapQueue: 'classic' | 'quorum';
   /** Running instances by function, counted from outside the platform. */
   pods(): Map<string, number>;
   /** CPU seconds used so far by helper processes of the harness that this target runs (the throttle's proxy). */

@@ -134,6 +134,7 @@ export const kindTarget: Target = {
             `http://${state.hostAddress}:${throttlePort}`,
           ),
         },
+        tapQueue: 'quorum',
         pods: () => watch.functions(),
         harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
         async down() {

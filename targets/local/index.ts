@@ -183,6 +183,7 @@ export const localTarget: Target = {
         network: nftNetwork(request.runId, addresses),
         throttle: throttleClient(`http://127.0.0.1:${throttleControl}/`, registryUrl),
       },
+      tapQueue: 'classic',
       pods: () => pods.count(),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
       down: () => supervisor.stopAll(1500),
