@@ -14,6 +14,7 @@ import { platformTag } from '../../kind/platform-image.ts';
 import { REGISTRY } from '../../kind/registry.ts';
 import { type ClusterState, readClusterState } from '../../kind/state.ts';
 import { exec } from '../../tools/exec.ts';
+import { DEFECTS } from '../defects.ts';
 import { Supervisor } from '../supervisor.ts';
 import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
@@ -37,14 +38,7 @@ const WATCHED = [...COMPONENTS, 'rabbitmq', 'object-store'];
 
 export const kindTarget: Target = {
   name: 'kind',
-  defects: [
-    'ack-before-build',
-    'no-registry-retry',
-    'forgets-scale-to-zero',
-    'metrics-lie',
-    'receiver-accepts-without-confirm',
-    'slow-recovery',
-  ],
+  defects: DEFECTS,
 
   async abilities(): Promise<Abilities> {
     const state = readClusterState();

@@ -7,6 +7,7 @@ import type { Address } from '../../chaos/drivers.ts';
 import type { Abilities } from '../../chaos/fault.ts';
 import { throttleClient } from '../../chaos/throttle/client.ts';
 import { resolveTool } from '../../tools/resolve.ts';
+import { DEFECTS } from '../defects.ts';
 import { type ComponentSpec, Supervisor } from '../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
@@ -35,14 +36,7 @@ const UP_WITHIN_MS = 60_000;
 
 export const localTarget: Target = {
   name: 'local',
-  defects: [
-    'ack-before-build',
-    'no-registry-retry',
-    'forgets-scale-to-zero',
-    'metrics-lie',
-    'receiver-accepts-without-confirm',
-    'slow-recovery',
-  ],
+  defects: DEFECTS,
 
   async abilities(): Promise<Abilities> {
     const impossible = await blackholeImpossible();
