@@ -89,6 +89,9 @@ export class Run {
     let crash: Error | undefined;
     try {
       reaper = await startReaper(directories.work, plan.run.id, join(directories.logs, 'reaper.log'));
+      // What the harness calls (kubectl, docker) is of the run as well: one that is still at it when the harness is killed would act
+      // after its undo. The reaper has been started, and is not.
+      process.env[RUN_MARK] = plan.run.id;
       makeWorkDirectory(directories.work);
       this.undo = new UndoLog(directories.work);
       // Undone in the reverse order: processes first, then the directory that they use.
@@ -98,6 +101,7 @@ export class Run {
     } catch (error) {
       if (!(error instanceof StoppedError)) crash = error as Error;
     }
+    delete process.env[RUN_MARK];
     const failures = await undoAll(directories.work);
     const leaks = [...failures, ...leftover(processes)];
     this.journal.write({ type: 'audit', clean: leaks.length === 0, leaks });
