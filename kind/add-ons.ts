@@ -83,7 +83,13 @@ export async function installAddOns(
   });
 
   // Without a request it comes last on a busy node, and new services stay unknown there for seconds.
-  await cluster.do('--namespace=kube-system', 'set', 'resources', 'daemonset/kube-proxy', '--requests=cpu=100m');
+  await cluster.do(
+    '--namespace=kube-system',
+    'set',
+    'resources',
+    'daemonset/kube-proxy',
+    '--requests=cpu=100m',
+  );
 
   let began = performance.now();
   tell('started  Knative Serving, ingress');
