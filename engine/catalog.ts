@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Abilities } from '../chaos/fault.ts';
 import { FAULTS } from '../chaos/faults/index.ts';
+import { HEARTBEAT } from '../evidence/tables.ts';
 import type { Catalog } from '../scenarios/catalog.ts';
 import { burnRateRules } from '../slo/burn-rate.ts';
 import { loadObjectives, toObjective } from '../slo/openslo.ts';
-import { loadRules, plannedRules, renderRules, scaleRules } from '../slo/rules.ts';
+import { heartbeatRule, loadRules, plannedRules, renderRules, scaleRules } from '../slo/rules.ts';
 import { loadProfile } from '../targets/profile.ts';
 import type { NamedQueries } from './collect/series.ts';
 
@@ -61,9 +62,9 @@ export function loadCatalog(options: {
     Object.fromEntries(loaded.queries.filter((q) => q.kind === kind).map((q) => [q.name, q.query]));
   return {
     catalog,
-    rules: renderRules(rules, evaluationMs),
+    rules: renderRules([heartbeatRule, ...rules], evaluationMs),
     queries: {
-      counters: { ...profile.counters, ...named('raw') },
+      counters: { ...profile.counters, ...named('raw'), [HEARTBEAT]: HEARTBEAT },
       series: { ...profile.series, ...named('range') },
       perPhase: named('phase'),
     },

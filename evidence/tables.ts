@@ -50,6 +50,9 @@ export const SERIES_DDL = `CREATE TABLE series (
 export const TABLES = { requests: REQUESTS_DDL, ledger: LEDGER_DDL, series: SERIES_DDL } as const;
 export type TableName = keyof typeof TABLES;
 
+/** Series with a sample (of kind `raw`) for each instant at which Prometheus evaluated the rules. */
+export const HEARTBEAT = 'faultline_rules_evaluated';
+
 /** File names inside a bundle directory. */
 export const FILES = {
   plan: 'plan.json',

@@ -10,7 +10,14 @@ import type { AlertChange } from './alerts.ts';
 import { Database } from './duckdb.ts';
 import type { JournalFact } from './journal.ts';
 import { BUNDLE_VERSION, type Phase, type Plan, type Stream } from './plan.ts';
-import { FILES, type LedgerRow, type RequestRow, type SeriesRow, type TableName } from './tables.ts';
+import {
+  FILES,
+  HEARTBEAT,
+  type LedgerRow,
+  type RequestRow,
+  type SeriesRow,
+  type TableName,
+} from './tables.ts';
 
 export type { LedgerRow, RequestRow, SeriesRow } from './tables.ts';
 
@@ -350,6 +357,15 @@ function seriesOf(builds: Stream, invocations: Stream, requests: RequestRow[]): 
       value: ms > TIMES.inject && ms < TIMES.builderBack ? (ms - TIMES.inject) / 250 : 0,
     });
   }
+  for (let ms = 0; ms <= 62_000; ms += SCRAPE_MS)
+    series.push({
+      query: HEARTBEAT,
+      kind: 'raw',
+      phase: null,
+      labels: '{}',
+      t_us: ms * 1000,
+      value: 1,
+    });
   for (const { name, endMs } of PHASES)
     series.push({
       query: `core.${invocations.name}.qps`,

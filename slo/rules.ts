@@ -8,6 +8,7 @@ import { formatDuration } from '../base/duration.ts';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
 import { readYaml, type YamlFile } from '../base/yaml-file.ts';
 import type { PlannedRule } from '../evidence/plan.ts';
+import { HEARTBEAT } from '../evidence/tables.ts';
 import { parsePrometheusDuration } from './rules/prometheus-duration.ts';
 import { promqlProblems, promqlRanges, scalePromql } from './rules/promql.ts';
 
@@ -174,6 +175,19 @@ export function scaleRules(rules: readonly Rule[], timeScale: number): Rule[] {
     keepFiringForMs: rule.keepFiringForMs / timeScale,
   }));
 }
+
+/** Its samples show when Prometheus evaluated rules, and when it did not. */
+export const heartbeatRule: Rule = {
+  kind: 'record',
+  name: HEARTBEAT,
+  expr: 'vector(1)',
+  forMs: 0,
+  keepFiringForMs: 0,
+  labels: {},
+  annotations: {},
+  group: HEARTBEAT,
+  file: 'slo/rules.ts',
+};
 
 /** The rules as one Prometheus rule file, every group evaluated each `evaluationMs`. */
 export function renderRules(rules: readonly Rule[], evaluationMs: number): string {

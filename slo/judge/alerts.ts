@@ -2,8 +2,10 @@
  * Alert contracts, from two witnesses: what Prometheus evaluated, and what the receiver got from Alertmanager.
  * Every rule of the plan is judged: one without a contract must not fire. So is whatever fired without being a planned rule.
  */
+
+import { quote } from '../../evidence/duckdb.ts';
 import type { AlertContract } from '../../evidence/plan.ts';
-import { FILES } from '../../evidence/tables.ts';
+import { FILES, HEARTBEAT } from '../../evidence/tables.ts';
 import type { AlertResult, Check } from '../../evidence/verdict.ts';
 import {
   conclude,
@@ -21,6 +23,9 @@ import { rounded, seconds } from './numbers.ts';
 
 /** Fewer evaluations than this share of the expected ones: Prometheus was not there for much of the run. */
 const MIN_EVALUATED_SHARE = 0.5;
+
+/** An alert that came and went in such a gap would not have been seen: the greater of the two. */
+const LONGEST_GAP = { evaluations: 4, ms: 5000 };
 
 const NOTHING: AlertHistory = { episodes: [], delivered: [] };
 
@@ -127,5 +132,21 @@ async function evaluationProblems(c: Context, { alert, expect }: AlertContract):
   if (!(value > 0)) return ['Prometheus never evaluated its rule'];
   if (value < expected * MIN_EVALUATED_SHARE)
     return [`Prometheus evaluated its rule ${value} times, of ${Math.round(expected)} in a whole run`];
-  return [];
+  return gapProblems(c);
+}
+
+/** Enough evaluations in all prove nothing of the minutes in which there was none: those of the fault, when Prometheus went with it. */
+async function gapProblems(c: Context): Promise<string[]> {
+  await c.needQuery(HEARTBEAT);
+  const endMs = c.window('run')?.endMs ?? 0;
+  const { from_us, gap_us } = await c.db.row<{ from_us: number; gap_us: number }>(
+    `WITH beats AS (SELECT t_us FROM series WHERE kind = 'raw' AND query = ${quote(HEARTBEAT)} AND t_us BETWEEN 0 AND ${endMs * 1000}
+       UNION ALL VALUES (0), (${endMs * 1000}))
+     SELECT t_us::DOUBLE AS from_us, coalesce(lead(t_us) OVER (ORDER BY t_us) - t_us, 0)::DOUBLE AS gap_us FROM beats ORDER BY gap_us DESC, from_us LIMIT 1`,
+  );
+  const most = Math.max(LONGEST_GAP.evaluations * c.plan.evaluationMs, LONGEST_GAP.ms);
+  if (gap_us / 1000 <= most) return [];
+  return [
+    `Prometheus evaluated no rule for ${seconds(gap_us / 1000)}, from ${seconds(from_us / 1000)} on; at most ${seconds(most)} may be`,
+  ];
 }

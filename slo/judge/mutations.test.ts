@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EvidenceError } from '../../base/errors.ts';
 import { copySql, Database } from '../../evidence/duckdb.ts';
+import { HEARTBEAT } from '../../evidence/tables.ts';
 import { passingRun, type SyntheticRun, TIMES, writeBundle } from '../../evidence/testing.ts';
 import { judge, serializeVerdict, writeVerdict } from './index.ts';
 import { check, inDirectory, judged, keep } from './testing.ts';
@@ -392,6 +393,22 @@ describe('lost rows', () => {
       'evaluations of one rule',
       (r) =>
         keep(r.series, (s) => !(s.query === 'rule_evaluations' && s.labels.includes('BuildFailureRateHigh'))),
+      'alert/BuildFailureRateHigh/must-not-fire',
+    ],
+    [
+      'the heartbeat of the rules',
+      (r) => keep(r.series, (s) => s.query !== HEARTBEAT),
+      'alert/BuildFailureRateHigh/must-not-fire',
+    ],
+    [
+      // As when Prometheus stands on the node that the fault takes: it evaluated often enough, but not then.
+      'six seconds of the heartbeat, in the fault',
+      (r) => keep(r.series, (s) => !(s.query === HEARTBEAT && s.t_us > 21_000_000 && s.t_us < 27_000_000)),
+      'alert/BuildFailureRateHigh/must-not-fire',
+    ],
+    [
+      'the end of the heartbeat',
+      (r) => keep(r.series, (s) => !(s.query === HEARTBEAT && s.t_us > 54_000_000)),
       'alert/BuildFailureRateHigh/must-not-fire',
     ],
     ['samples of a counter', (r) => keep(r.series, (s) => s.kind !== 'raw'), 'telemetry/events-accepted'],
