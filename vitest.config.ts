@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const exclude = ['**/node_modules/**', 'reports/runs/**'];
 
-/** Two projects: `unit` beside the code, and then `blackbox`, which runs the CLI with real services, one file at a time. */
+/** Three projects: `unit` beside the code; `blackbox`, which runs the CLI with real services, one file at a time; `kind`, the same on a cluster. */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -24,11 +24,20 @@ export default defineConfig({
         test: {
           name: 'blackbox',
           include: ['test/**/*.test.ts'],
-          exclude,
+          exclude: [...exclude, 'test/kind/**'],
           fileParallelism: false,
           testTimeout: 10 * 60_000,
           hookTimeout: 5 * 60_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'kind',
+          include: ['test/kind/**/*.test.ts'],
+          exclude,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

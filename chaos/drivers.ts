@@ -1,4 +1,5 @@
 /** What a target lends to faults. A target that lacks a driver can not do the faults that need it, and the plan says so. */
+import type { Impact } from './fault.ts';
 import type { UndoOperation } from './undo/operations.ts';
 
 export interface Address {
@@ -9,6 +10,8 @@ export interface Address {
 export interface ComponentDriver {
   /** Names that can be killed and paused. */
   names(): string[];
+  /** What an act on the whole component takes. */
+  impact(component: string): Impact;
   /** Undo of `hold`, known before it is done; none where the end of the run's processes undoes it. */
   undoOf(component: string): UndoOperation[];
   /** Killed, and no restart until release. @returns what was done, for the journal */
@@ -30,6 +33,8 @@ export interface Reach {
 }
 
 export interface NetworkDriver {
+  /** What `blackhole` takes: all whose packets vanish. */
+  impact(component: string): Impact;
   /** Undo of `blackhole`, known before it is done. */
   undoOf(fault: string): UndoOperation;
   /** Packets to and from the component's service port vanish in both directions; nothing is refused. */
@@ -63,6 +68,10 @@ export interface ClusterDriver {
   recover(object: ChaosObject): Promise<void>;
   /** Names of a component's pods that are not on their way out. */
   podsOf(component: string): string[];
+  /** What an act on these pods of a component takes; without names, on all of them. */
+  impactOfPods(component: string, names?: string[]): Impact;
+  /** What goes with a node: everything but what every node has of its own (DaemonSets, static pods). */
+  impactOfNode(node: string): Promise<Impact>;
   /** Whether a connection opens from within a pod. */
   reach(fromPod: string, host: string, port: number): Promise<Reach>;
   /** Runs a shell command in a pod. @returns what it printed, error output too */

@@ -11,10 +11,23 @@ export interface Observation {
   detail: string;
 }
 
+/** What one act takes, as it is right before it. */
+export interface Impact {
+  /** On a target without namespaces, a process counts as a pod. */
+  pods: { namespace?: string; name: string }[];
+  nodes: string[];
+  /** Of a workload's replicas, those that are hit. */
+  workloads: { name: string; hit: number; of: number }[];
+}
+
+/** Asked by a fault right before each of its acts. @throws GuardrailError when the user's guardrails do not allow it */
+export type Allow = (impact: Impact) => void;
+
 export interface ArmedFault {
   /** Undo operations for the reaper, written to disk before `inject`. Empty when the death of the run's processes undoes it. */
   undo: UndoOperation[];
-  inject(): Promise<string>;
+  /** Asks `allow` before it acts, and each time before it acts again. @returns what was done */
+  inject(allow: Allow): Promise<string>;
   revert(): Promise<void>;
   /** Looks at the effect through the victim's own door, not through the injector. Must answer within about 500 ms. */
   probe(): Promise<Observation>;

@@ -6,6 +6,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
+import { type Guardrails, loadGuardrails } from '../chaos/guardrails/file.ts';
 import { type LoadedCatalog, loadCatalog, shippedScenarios } from '../engine/catalog.ts';
 import { newRunId } from '../engine/run-directories.ts';
 import type { Plan } from '../evidence/plan.ts';
@@ -27,6 +28,7 @@ export interface PlanOptions extends TargetOptions {
   scenarios: string[];
   seed: number | undefined;
   loadScale: string[];
+  guardrails: string | undefined;
 }
 
 export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
@@ -66,6 +68,11 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
       type: 'number',
       describe: 'Seed of everything random in the load; the report names it',
     })
+    .option('guardrails', {
+      type: 'string',
+      describe:
+        'File that says what faults may touch; default: FAULTLINE_GUARDRAILS, ~/.config/faultline/guardrails.yaml',
+    })
     .option('load-scale', {
       type: 'string',
       array: true,
@@ -77,6 +84,7 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
 
 export interface Prepared {
   target: Target;
+  guardrails: Guardrails;
   loaded: LoadedCatalog;
   scenarios: { file: ScenarioFile; makePlan(startedAt: Date): Plan }[];
 }
@@ -84,6 +92,7 @@ export interface Prepared {
 /** @throws RefusedError with every problem of the options and of all scenarios; nothing was started. */
 export async function prepare(options: PlanOptions): Promise<Prepared> {
   const { target, seed } = checkOptions(options);
+  const guardrails = loadGuardrails(options.guardrails);
   const files = loadScenarios(options.scenarios.map(scenarioFile));
   const loaded = loadCatalog({
     profile: options.profile,
@@ -117,7 +126,7 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
     return { file, makePlan: make };
   });
   if (problems.length > 0) throw new RefusedError(problems);
-  return { target, loaded, scenarios };
+  return { target, guardrails, loaded, scenarios };
 }
 
 export function checkOptions(options: TargetOptions & { seed?: number | undefined }): {

@@ -1,5 +1,7 @@
 import { join, relative } from 'node:path';
 import type { CommandModule } from 'yargs';
+import { RefusedError } from '../base/errors.ts';
+import { frozen } from '../chaos/guardrails/guard.ts';
 import { Run } from '../engine/run.ts';
 import { makeRunDirectories } from '../engine/run-directories.ts';
 import { EXIT_CODE, type VerdictDocument } from '../evidence/verdict.ts';
@@ -32,6 +34,8 @@ export const runCommand: CommandModule<object, RunOptions> = {
 
 async function run(options: RunOptions): Promise<void> {
   const prepared = await prepare(options);
+  const why = frozen(prepared.guardrails);
+  if (why !== undefined) throw new RefusedError([{ file: 'frozen', message: why }]);
   const k6Path = (await resolveTool('k6')).path;
   const verdicts: { verdict: VerdictDocument; bundle: string }[] = [];
   let interrupted = false;
@@ -50,6 +54,7 @@ async function run(options: RunOptions): Promise<void> {
       rules: prepared.loaded.rules,
       queries: prepared.loaded.queries,
       k6Path,
+      guardrails: prepared.guardrails,
       onEntry: (entry) => view.entry(entry),
       onLive: (live, alerts) => view.load(live, alerts),
     });

@@ -2,7 +2,9 @@
  * Leads one fault through its life: undo on disk, injected, effect seen, (held), reverted, effect gone, audited.
  * Every step is in the journal at the instant at which it happened; a step that fails is there as well.
  */
-import type { ArmedFault } from '../chaos/fault.ts';
+import { HarnessError } from '../base/errors.ts';
+import type { Allow, ArmedFault } from '../chaos/fault.ts';
+import { GuardrailError } from '../chaos/guardrails/guard.ts';
 import type { UndoLog } from '../chaos/undo/log.ts';
 import { describeUndo } from '../chaos/undo/operations.ts';
 import type { PlannedFault } from '../evidence/plan.ts';
@@ -18,13 +20,28 @@ export class FaultLife {
   private readonly armed: ArmedFault;
   private readonly journal: Journal;
   private readonly undoLog: UndoLog;
+  private readonly guard: Allow;
+  private readonly onRefused: (why: string) => void;
   private undoIds: number[] = [];
+  private asked = false;
 
-  constructor(planned: PlannedFault, armed: ArmedFault, journal: Journal, undoLog: UndoLog) {
+  /**
+   * @param guard throws GuardrailError for what is not allowed
+   * @param onRefused called when it did; the run must not go on as if the fault were there
+   */
+  constructor(
+    planned: PlannedFault,
+    armed: ArmedFault,
+    journal: Journal,
+    undoLog: UndoLog,
+    { guard, onRefused }: { guard: Allow; onRefused: (why: string) => void },
+  ) {
     this.planned = planned;
     this.armed = armed;
     this.journal = journal;
     this.undoLog = undoLog;
+    this.guard = guard;
+    this.onRefused = onRefused;
   }
 
   /** Injects, then watches for the effect. Never throws: the judge reads failures from the journal. */
@@ -48,10 +65,13 @@ export class FaultLife {
         this.journal.write({ type: 'fault.undo-recorded', fault, undo: this.planned.undo });
       this.journal.write({ type: 'fault.injecting', fault });
       this.state = 'active';
-      const detail = await this.armed.inject();
+      const detail = await this.armed.inject(this.allow);
+      if (!this.asked)
+        throw new HarnessError(`${this.planned.kind} did not say what it takes: please report this`);
       this.journal.write({ type: 'fault.injected', fault, detail });
     } catch (error) {
-      this.journal.write({ type: 'fault.error', fault, step: 'inject', message: (error as Error).message });
+      if (!(error instanceof GuardrailError))
+        this.journal.write({ type: 'fault.error', fault, step: 'inject', message: (error as Error).message });
       return;
     }
     await this.watch(true, 'fault.effect-seen', 'fault.effect-not-seen');
@@ -77,6 +97,21 @@ export class FaultLife {
     // A leak stays in the undo log, so that the reaper tries again.
     if (leaks.length === 0) for (const id of this.undoIds) this.undoLog.done(id);
   }
+
+  private readonly allow: Allow = (impact) => {
+    this.asked = true;
+    const fault = this.planned.name;
+    const pods = impact.pods.map(({ namespace, name }) => (namespace ? `${namespace}/${name}` : name));
+    this.journal.write({ ...impact, type: 'fault.impact', fault, pods });
+    try {
+      this.guard(impact);
+    } catch (error) {
+      const { message } = error as Error;
+      this.journal.write({ type: 'fault.error', fault, step: 'guardrail', message });
+      this.onRefused(message);
+      throw error;
+    }
+  };
 
   private async watch(
     wanted: boolean,

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../base/errors.ts';
 import { freePorts } from '../base/ports.ts';
 import { FAULTS } from '../chaos/faults/index.ts';
+import type { Guardrails } from '../chaos/guardrails/file.ts';
+import { allow, frozen } from '../chaos/guardrails/guard.ts';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
 import { RUN_MARK } from '../chaos/undo/marked.ts';
 import { leftover } from '../chaos/undo/operations.ts';
@@ -44,16 +46,22 @@ export interface RunRequest {
   rules: string;
   queries: NamedQueries;
   k6Path: string;
+  guardrails: Guardrails;
   onEntry: JournalListener;
   /** Called about once a second while load is going. */
   onLive(live: LiveLoad, firing: string[]): void;
 }
+
+/** How soon a freeze is noticed. */
+const FREEZE_EVERY_MS = 500;
 
 export class Run {
   private readonly request: RunRequest;
   private readonly stopSignal = new StopSignal();
   private readonly clock = new RunClock();
   private readonly journal: Journal;
+  /** Set while the target is up. */
+  private running: RunningTarget | undefined;
   /** Made in `execute`, when the reaper watches. */
   private undo!: UndoLog;
 
@@ -87,6 +95,7 @@ export class Run {
     const processes = { op: 'kill-marked', run: plan.run.id } as const;
     let reaper: Reaper | undefined;
     let crash: Error | undefined;
+    const freeze = setInterval(() => this.stopWhenFrozen(), FREEZE_EVERY_MS);
     try {
       reaper = await startReaper(directories.work, plan.run.id, join(directories.logs, 'reaper.log'));
       // What the harness calls (kubectl, docker) is of the run as well: one that is still at it when the harness is killed would act
@@ -101,6 +110,7 @@ export class Run {
     } catch (error) {
       if (!(error instanceof StoppedError)) crash = error as Error;
     }
+    clearInterval(freeze);
     delete process.env[RUN_MARK];
     const failures = await undoAll(directories.work);
     const leaks = [...failures, ...leftover(processes)];
@@ -162,6 +172,7 @@ export class Run {
             );
         },
       });
+      this.running = running;
       this.stopSignal.throwIfStopped();
       this.journal.write({
         type: 'target.up',
@@ -171,6 +182,7 @@ export class Run {
       await this.withPlatform(running, receiver);
     } finally {
       const began = performance.now();
+      this.running = undefined;
       await running?.down();
       await receiver.close();
       this.journal.write({ type: 'target.down', seconds: (performance.now() - began) / 1000 });
@@ -186,7 +198,7 @@ export class Run {
         scenario.spec.functions,
         running.endpoints,
         plan.run.id,
-        target.patience.functionsMs,
+        target.patience,
       );
       this.stopSignal.throwIfStopped();
       await settle(
@@ -238,6 +250,10 @@ export class Run {
         kind.arm(planned.name, planned.params, running.drivers),
         this.journal,
         this.undo,
+        {
+          guard: (impact) => allow(this.request.guardrails, running.ownNamespaces, impact),
+          onRefused: (why) => this.abort({ outcome: 'aborted', reason: why, blame: 'evidence' }, 'guardrail'),
+        },
       );
     });
     this.clock.setOrigin((await load.begin()) / 1000);
@@ -308,6 +324,12 @@ export class Run {
     // The view is a convenience: when Prometheus does not answer, the evidence says so, not the view.
     const firing = await prometheus.instant('ALERTS{alertstate="firing"}', Date.now()).catch(() => []);
     this.request.onLive(live, [...new Set(firing.map((f) => f.labels.alertname ?? '?'))]);
+  }
+
+  private stopWhenFrozen(): void {
+    const why = frozen(this.request.guardrails) ?? this.running?.frozen?.();
+    if (why !== undefined && !this.stopSignal.stopped)
+      this.abort({ outcome: 'aborted', reason: `frozen: ${why}`, blame: 'evidence' }, 'freeze');
   }
 
   private abort(reason: StopReason, condition: string): void {

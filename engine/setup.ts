@@ -1,7 +1,7 @@
 /** Deploys the scenario's functions through the platform's own front door, and waits until they really answer. */
 import { HarnessError } from '../base/errors.ts';
 import type { Scenario } from '../scenarios/schema.ts';
-import type { Endpoints } from '../targets/target.ts';
+import type { Endpoints, Target } from '../targets/target.ts';
 
 /** What every deployed function does: answers with the event's id, works for `workMs`, fails when it is asked to. */
 const FUNCTION_CODE = `export async function handler(event) {
@@ -17,13 +17,14 @@ export async function deployFunctions(
   functions: Scenario['spec']['functions'],
   endpoints: Endpoints,
   runId: string,
-  withinMs: number,
+  patience: Pick<Target['patience'], 'functionsMs' | 'functionsAtOnce'>,
 ): Promise<string[]> {
-  const names: string[] = [];
-  for (const group of functions) {
-    for (let i = 0; i < group.count; i++) {
-      const name = `${group.prefix}-${i}`;
-      names.push(name);
+  const wanted = functions.flatMap((group) =>
+    Array.from({ length: group.count }, (_, i) => ({ name: `${group.prefix}-${i}`, group })),
+  );
+  for (let next = 0; next < wanted.length; next += patience.functionsAtOnce) {
+    const batch = wanted.slice(next, next + patience.functionsAtOnce);
+    for (const { name, group } of batch)
       await postCommand(endpoints.receiver, runId, name, {
         name,
         runtime: { language: 'nodejs', version: '20', handler: 'handler' },
@@ -34,16 +35,19 @@ export async function deployFunctions(
           targetConcurrency: group.targetConcurrency,
         },
       });
-    }
+    await waitUntilReady(
+      batch.map(({ name }) => name),
+      endpoints.operator,
+      patience.functionsMs,
+    );
   }
-  await waitUntilReady(names, endpoints.operator, withinMs);
   for (const group of functions) {
     if (!group.warm) continue;
     await Promise.all(
       Array.from({ length: group.count }, (_, i) => warm(endpoints.gateway, runId, `${group.prefix}-${i}`)),
     );
   }
-  return names;
+  return wanted.map(({ name }) => name);
 }
 
 async function postCommand(receiver: string, runId: string, name: string, data: unknown): Promise<void> {

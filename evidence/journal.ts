@@ -24,6 +24,13 @@ export const JournalEntry = z.discriminatedUnion('type', [
   entry('phase.ended', { phase: z.string() }),
   /** The undo is durable on disk; written before `fault.injecting`. */
   entry('fault.undo-recorded', { fault: z.string(), undo: z.string() }),
+  /** What an act of the fault takes, as it was right before it; `pods`: namespace/name. */
+  entry('fault.impact', {
+    fault: z.string(),
+    pods: z.array(z.string()),
+    nodes: z.array(z.string()),
+    workloads: z.array(z.strictObject({ name: z.string(), hit: z.number(), of: z.number() })),
+  }),
   entry('fault.injecting', { fault: z.string() }),
   entry('fault.injected', { fault: z.string(), detail: z.string().optional() }),
   /** A probe that does not trust the injector saw the effect for the first time. */
@@ -34,6 +41,7 @@ export const JournalEntry = z.discriminatedUnion('type', [
   entry('fault.effect-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),
   entry('fault.effect-not-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),
   entry('fault.audit', { fault: z.string(), clean: z.boolean(), leaks: z.array(z.string()) }),
+  /** `step`: inject, revert, probe; or guardrail: the user's guardrails did not allow an act, and it was not done. */
   entry('fault.error', { fault: z.string(), step: z.string(), message: z.string() }),
   entry('load.started', { stream: z.string() }),
   entry('load.ended', { stream: z.string(), exitCode: z.number().nullable(), detail: z.string().optional() }),

@@ -11,6 +11,7 @@ import { knativeManifests } from './knative.ts';
 import { type Kubernetes, parseManifests } from './kubernetes.ts';
 import { needPackages } from './packages.ts';
 import { ADD_ONS, CHAOS_DAEMON_SYSTEM, TOOLS_SYSTEM } from './pins.ts';
+import { onControlPlane, onEveryNode } from './placement.ts';
 import { REGISTRY, type Registry } from './registry.ts';
 import { systemImage } from './system-image.ts';
 
@@ -93,9 +94,9 @@ export async function installAddOns(
 
   let began = performance.now();
   tell('started  Knative Serving, ingress');
-  await cluster.apply(knativeManifests(directories.knative, images, REGISTRY));
+  await cluster.apply(onControlPlane(knativeManifests(directories.knative, images, REGISTRY)));
   const ingress = readFileSync(join(import.meta.dirname, 'manifests/ingress.yaml'), 'utf8');
-  await cluster.apply(parseManifests(ingress, { traefik }));
+  await cluster.apply(onControlPlane(parseManifests(ingress, { traefik })));
   await cluster.available('knative-serving', READY_WITHIN_S);
   await cluster.available('ingress', READY_WITHIN_S);
   tell(`done     Knative Serving, ingress (${((performance.now() - began) / 1000).toFixed(0)} s)`);
@@ -104,7 +105,7 @@ export async function installAddOns(
   tell('started  Chaos Mesh');
   const chart = join(directories['chaos-mesh'], 'chaos-mesh/helm/chaos-mesh');
   const helm = join(directories.helm, 'helm');
-  await cluster.apply(await chaosMeshManifests(chart, helm, { controller, daemon }, tell));
+  await cluster.apply(onEveryNode(await chaosMeshManifests(chart, helm, { controller, daemon }, tell)));
   await cluster.available(CHAOS_NAMESPACE, READY_WITHIN_S);
   await cluster.do('rollout', 'status', 'daemonset', '-n', CHAOS_NAMESPACE, `--timeout=${READY_WITHIN_S}s`);
   tell(`done     Chaos Mesh (${((performance.now() - began) / 1000).toFixed(0)} s)`);

@@ -68,7 +68,7 @@ function chartValues({ controller, daemon }: ChaosImages): object {
     chaosDaemon: {
       image: imageValues(daemon),
       // Without a request it gets what nobody else wants: a partition of seven pods then took 80 s on two busy cores.
-      resources: { requests: { cpu: '500m', memory: '64Mi' } },
+      resources: { requests: { cpu: '250m', memory: '64Mi' } },
       runtime: 'containerd',
       socketPath: '/run/containerd/containerd.sock',
     },

@@ -51,6 +51,7 @@ async function server(over: Partial<ComponentSpec> = {}): Promise<ComponentSpec>
 const drivers = () => ({
   components: {
     names: () => supervisor.names(),
+    impact: (name: string) => ({ pods: [{ name }], nodes: [], workloads: [] }),
     undoOf: () => [],
     async hold(name: string) {
       await supervisor.hold(name);
@@ -118,7 +119,7 @@ describe('component-killed', () => {
     await supervisor.ready(10_000);
     const fault = componentKilled.arm('kill', { component: 'server' }, drivers());
     expect((await fault.probe()).seen).toBe(false);
-    await fault.inject();
+    await fault.inject(() => {});
     expect(await fault.probe()).toMatchObject({
       seen: true,
       detail: expect.stringContaining('ECONNREFUSED'),
@@ -136,7 +137,7 @@ describe('component-paused', () => {
     supervisor.start(await server());
     await supervisor.ready(10_000);
     const fault = componentPaused.arm('pause', { component: 'server' }, drivers());
-    await fault.inject();
+    await fault.inject(() => {});
     expect(await fault.probe()).toMatchObject({ seen: true, detail: expect.stringContaining('timeout') });
     await fault.revert();
     await expect.poll(async () => (await fault.probe()).seen, { timeout: 10_000 }).toBe(false);

@@ -56,6 +56,10 @@ export interface RunningTarget {
   drivers: Drivers;
   /** What ran where, for the bundle: component -> address. */
   components: Record<string, string>;
+  /** Made for the run: faults may touch what is in them without the user's guardrails listing them. */
+  ownNamespaces: string[];
+  /** Why somebody has frozen what is under test, or undefined; a target without such a sign has none. */
+  frozen?(): string | undefined;
   /** Kind of queue for the harness's own tap: `quorum` where the broker has several nodes. */
   tapQueue: 'classic' | 'quorum';
   /** Running instances by function, counted from outside the platform. */
@@ -75,8 +79,8 @@ export interface Target {
   versions(): Promise<Record<string, string>>;
   /** What else the report should say of it: name -> image, node count, ... */
   detail(): Promise<Record<string, string>>;
-  /** How long functions may take to be Ready before a run, and the alerts of the start-up to go away, ms. */
-  patience: { functionsMs: number; quietMs: number };
+  /** How long functions may take to be Ready before a run, so many of them at once, and the alerts of the start-up to go away, ms. */
+  patience: { functionsMs: number; functionsAtOnce: number; quietMs: number };
   /** This host as the target reaches it: where the harness listens for Alertmanager. */
   hostAddress(): Promise<string>;
   /** @throws HarnessError when a component does not come up, with its last log lines. */

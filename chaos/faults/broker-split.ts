@@ -20,7 +20,9 @@ export const brokerSplit: FaultKind = {
     const undo = cluster.undo.delete(`networkchaos.chaos-mesh.org/${chaos.metadata.name}`);
     return {
       undo: [undo],
-      async inject() {
+      async inject(allow) {
+        // The packets of all nodes are filtered, on both sides of the cut.
+        allow(cluster.impactOfPods('rabbitmq'));
         await cluster.inject(chaos);
         return `${CUT} is cut from the other nodes in both directions`;
       },

@@ -33,7 +33,7 @@ export const buildsKilled: FaultKind = {
     };
     return {
       undo: [undo],
-      async inject() {
+      async inject(allow) {
         const deadline = performance.now() + WAIT_MS;
         while (performance.now() < deadline) {
           const said = (await cluster.kubectl('get', 'pods', ...builds, RUNNING)).trim();
@@ -41,6 +41,8 @@ export const buildsKilled: FaultKind = {
             said === '' ? [] : said.split('\n').map((line) => line.split(' ') as [string, string]);
           if (running.length > 0) {
             jobs = running.map(([, job]) => job);
+            const pods = running.map(([name]) => ({ namespace: cluster.namespace, name }));
+            allow({ pods, nodes: [], workloads: [] });
             const object = chaos(running.map(([pod]) => pod));
             await cluster.inject(object);
             const soon = performance.now() + KILLED_WITHIN_MS;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ChaosObject, ClusterDriver, ComponentDriver, Drivers, Reach } from '../drivers.ts';
-import type { Abilities } from '../fault.ts';
+import type { Abilities, FaultParams, Impact } from '../fault.ts';
 import { brokerSplit } from './broker-split.ts';
 import { buildsKilled } from './builds-killed.ts';
 import { componentUnstartable } from './component-unstartable.ts';
+import { FAULTS } from './index.ts';
 import { nodeLost } from './node-lost.ts';
 import { podKilled } from './pod-killed.ts';
 
@@ -32,6 +33,12 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     },
     recover: async () => {},
     podsOf: (component) => [`${component}-1`],
+    impactOfPods: (component) => ({
+      pods: [{ namespace: 'lab', name: `${component}-1` }],
+      nodes: [],
+      workloads: [{ name: component, hit: 1, of: 1 }],
+    }),
+    impactOfNode: async (node) => ({ pods: [], nodes: [node], workloads: [] }),
     reach: async () => ({ state: reach, detail: reach }),
     shell: async () => '',
     undo: {
@@ -53,6 +60,12 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     thaw: async () => {},
   };
   const components = {
+    impact: cluster.impactOfPods,
+    undoOf: () => [],
+    async hold(component) {
+      asked.push(`scale ${component} to 0`);
+      return '';
+    },
     settings: () => ({ image: 'registry/platform:1', memoryLimit: '512Mi', memoryRequest: '128Mi' }),
     readyUrl: () => 'http://127.0.0.1:1/readyz',
   } as Partial<ComponentDriver> as ComponentDriver;
@@ -104,7 +117,7 @@ describe('builds-killed', () => {
     const { drivers, injected } = lab({ 'get pods': running, 'get jobs': 'other b-build-2 ' });
     const fault = buildsKilled.arm('it', {}, drivers);
     expect((await fault.probe()).seen).toBe(false);
-    await fault.inject();
+    await fault.inject(() => {});
     expect(injected[0]?.spec).toMatchObject({
       action: 'container-kill',
       containerNames: ['kaniko'],
@@ -124,7 +137,7 @@ describe('broker-split', () => {
   it('cuts one node from the others, and is seen as silence alone', async () => {
     const { drivers, injected } = lab({}, 'silent');
     const fault = brokerSplit.arm('cut', {}, drivers);
-    await fault.inject();
+    await fault.inject(() => {});
     expect(injected[0]?.spec).toMatchObject({
       selector: { labelSelectors: { 'statefulset.kubernetes.io/pod-name': 'rabbitmq-0' } },
       target: { selector: { expressionSelectors: [{ operator: 'NotIn', values: ['rabbitmq-0'] }] } },
@@ -141,13 +154,15 @@ describe('node-lost', () => {
     const fault = nodeLost.arm('it', { of: 'gateway' }, drivers);
     expect(fault.undo).toMatchObject([{ container: 'one' }, { container: 'two' }]);
     expect((await fault.probe()).seen).toBe(false);
-    await fault.inject();
+    await fault.inject(() => {});
     expect(frozen).toEqual(['two']);
   });
 
   it('says so when the component does not run on a worker', async () => {
     const { drivers } = lab({ 'get pod gateway-1': 'control-plane' });
-    await expect(nodeLost.arm('it', { of: 'gateway' }, drivers).inject()).rejects.toThrow(/no worker/);
+    await expect(nodeLost.arm('it', { of: 'gateway' }, drivers).inject(() => {})).rejects.toThrow(
+      /no worker/,
+    );
   });
 });
 
@@ -155,12 +170,48 @@ describe('pod-killed', () => {
   it('kills again and again until the revert', async () => {
     const { drivers, asked } = lab();
     const fault = podKilled.arm('it', { component: 'builder', everySeconds: 0.02 }, drivers);
-    await fault.inject();
+    await fault.inject(() => {});
     await expect.poll(() => asked.length).toBeGreaterThan(2);
     await fault.revert();
     const { length } = asked;
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(asked.length).toBe(length);
     expect(asked[0]).toContain('delete pod builder-1 --grace-period=0 --force');
+  });
+});
+
+describe('a fault that is not allowed to act', () => {
+  const params: Record<string, FaultParams> = {
+    'component-killed': { component: 'builder' },
+    'component-unstartable': { component: 'builder', by: 'crash' },
+    'component-stressed': { component: 'builder', workers: 1 },
+    'pod-killed': { component: 'builder', everySeconds: 0.01 },
+    'node-lost': { of: 'gateway' },
+    'builds-killed': {},
+    'broker-split': {},
+    'dns-gone': {},
+  };
+  const onCluster = [...FAULTS.values()].filter(
+    ({ kind, refuse }) => refuse(params[kind] ?? {}, abilities) === undefined,
+  );
+
+  it('is every one that this cluster can have', () => {
+    expect(onCluster.map(({ kind }) => kind).sort()).toEqual(Object.keys(params).sort());
+  });
+
+  it.each(onCluster.map((fault) => [fault.kind, fault] as const))('%s does nothing', async (kind, fault) => {
+    const { drivers, asked, injected, frozen } = lab({
+      'get pods': 'a-build-1-x a-build-1\n',
+      'get pod gateway-1': 'two',
+    });
+    const impacts: Impact[] = [];
+    const refusal = fault.arm('it', params[kind] as FaultParams, drivers).inject((impact) => {
+      impacts.push(impact);
+      throw new Error('not allowed');
+    });
+    await expect(refusal).rejects.toThrow('not allowed');
+    expect(impacts).toHaveLength(1);
+    expect((impacts[0]?.pods.length ?? 0) + (impacts[0]?.nodes.length ?? 0)).toBeGreaterThan(0);
+    expect([asked.filter((command) => !command.startsWith('get ')), injected, frozen]).toEqual([[], [], []]);
   });
 });

@@ -16,7 +16,10 @@ export const componentKilled: FaultKind = {
     const component = String(params.component);
     return {
       undo: components.undoOf(component),
-      inject: () => components.hold(component),
+      async inject(allow) {
+        allow(components.impact(component));
+        return components.hold(component);
+      },
       revert: () => components.release(component),
       probe: () => probeSilence(components.readyUrl(component)),
       audit: async () => components.undoOf(component).flatMap(leftover),

@@ -26,7 +26,8 @@ export const componentPartitioned: FaultKind = {
     const undo = network.undoOf(name);
     return {
       undo: [undo],
-      async inject() {
+      async inject(allow) {
+        allow(network.impact(component));
         await network.blackhole(name, component);
         const { host, port } = network.address(component);
         return `packets of ${component} at ${host}:${port} are dropped in both directions`;

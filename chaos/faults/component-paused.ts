@@ -15,7 +15,8 @@ export const componentPaused: FaultKind = {
     const component = String(params.component);
     return {
       undo: [],
-      async inject() {
+      async inject(allow) {
+        allow(components.impact(component));
         await components.pause(component);
         return `SIGSTOP to ${component}`;
       },

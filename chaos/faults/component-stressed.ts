@@ -39,7 +39,8 @@ export const componentStressed: FaultKind = {
     const undo = cluster.undo.delete(`stresschaos.chaos-mesh.org/${chaos.metadata.name}`);
     return {
       undo: [undo],
-      async inject() {
+      async inject(allow) {
+        allow(cluster.impactOfPods(component));
         await cluster.inject(chaos);
         return `${workers} busy processes in the container of ${component}`;
       },

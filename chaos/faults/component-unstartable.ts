@@ -68,7 +68,8 @@ export const componentUnstartable: FaultKind = {
       cluster.kubectl('patch', object, '--type=strategic', `--patch=${JSON.stringify(container(change))}`);
     return {
       undo: [undo],
-      async inject() {
+      async inject(allow) {
+        allow(components.impact(component));
         await patch(broken);
         return `${object}: ${JSON.stringify(broken)}`;
       },

@@ -20,7 +20,14 @@ export const dnsGone: FaultKind = {
       cluster.kubectl('scale', DNS, `--replicas=${replicas}`, `--namespace=${SYSTEM}`);
     return {
       undo: [undo],
-      async inject() {
+      async inject(allow) {
+        const selector = ['--selector=k8s-app=kube-dns', `--namespace=${SYSTEM}`, '--output=name'];
+        const pods = (await cluster.kubectl('get', 'pods', ...selector)).trim().split(/\s+/).filter(Boolean);
+        allow({
+          pods: pods.map((name) => ({ namespace: SYSTEM, name: name.replace(/^pod\//, '') })),
+          nodes: [],
+          workloads: [{ name: DNS, hit: pods.length, of: pods.length }],
+        });
         await scale(0);
         return `${DNS} scaled to 0`;
       },

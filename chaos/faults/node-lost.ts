@@ -20,12 +20,13 @@ export const nodeLost: FaultKind = {
     return {
       // Which one it will be is known at the injection only: all may have to be thawed.
       undo: cluster.workers.map(({ name }) => cluster.undo.thaw(name)),
-      async inject() {
+      async inject(allow) {
         const [pod] = cluster.podsOf(String(params.of));
         if (pod === undefined) throw new HarnessError(`${params.of} has no pod: its node is not known`);
         const name = (await cluster.kubectl('get', 'pod', pod, '--output=jsonpath={.spec.nodeName}')).trim();
         lost = cluster.workers.find((worker) => worker.name === name);
         if (!lost) throw new HarnessError(`${pod} runs on ${name}, which is no worker`);
+        allow(await cluster.impactOfNode(lost.name));
         await cluster.freeze(lost.name);
         return `${lost.name}, on which ${pod} runs, stands still`;
       },

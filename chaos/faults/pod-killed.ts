@@ -1,5 +1,5 @@
 /** Pods of a component are killed; the cluster starts others. Once, or again and again until the revert. */
-import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
+import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { required } from './required.ts';
 import { probeSilence } from './silence-probe.ts';
 
@@ -22,8 +22,9 @@ export const podKilled: FaultKind = {
     const components = required(drivers.components, 'components');
     const component = String(params.component);
     let timer: NodeJS.Timeout | undefined;
-    const kill = async (): Promise<string> => {
+    const kill = async (allow: Allow): Promise<string> => {
       const pods = component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component);
+      allow(cluster.impactOfPods(component, pods));
       if (pods.length === 0) return 'no pod was there';
       await cluster.kubectl(
         'delete',
@@ -38,11 +39,12 @@ export const podKilled: FaultKind = {
     };
     return {
       undo: [],
-      async inject() {
-        const done = await kill();
+      async inject(allow) {
+        const done = await kill(allow);
         const { everySeconds } = params;
         // A repetition that fails is seen by nobody else than the probe, which looks at the component.
-        if (everySeconds) timer = setInterval(() => void kill().catch(() => {}), Number(everySeconds) * 1000);
+        if (everySeconds)
+          timer = setInterval(() => void kill(allow).catch(() => {}), Number(everySeconds) * 1000);
         return everySeconds ? `${done}; again every ${everySeconds} s` : done;
       },
       async revert() {

@@ -22,7 +22,9 @@ export const registryThrottled: FaultKind = {
     return {
       // The throttle is a process of the run and ends with it.
       undo: [],
-      async inject() {
+      async inject(allow) {
+        // A limit in front of it: no pod, and no node, is touched.
+        allow({ pods: [], nodes: [], workloads: [] });
         before = await throttle.throttled();
         await throttle.set({ ratePerSecond, burst });
         return `registry limited to ${ratePerSecond} requests/s, burst ${burst}`;

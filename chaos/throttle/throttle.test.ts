@@ -58,7 +58,7 @@ describe('registry-throttled through the real proxy', () => {
   it('is seen by its probe while it refuses somebody, and not before or after', async () => {
     const fault = registryThrottled.arm('t', { ratePerSecond: 1, burst: 2 }, { throttle });
     expect((await fault.probe()).seen).toBe(false);
-    await fault.inject();
+    await fault.inject(() => {});
     expect(await fault.probe()).toMatchObject({ seen: false, detail: expect.stringMatching(/own 0$/) });
     const refused = await fetch(`${throttle.registryUrl}/v2/`, { method: 'POST', body: 'x'.repeat(100_000) });
     expect([refused.status, await refused.json()]).toEqual([

@@ -25,6 +25,7 @@ export function componentDriver(
 ): ComponentDriver {
   return {
     names: () => Object.keys(OWNERS),
+    impact: (component) => cluster.impactOfPods(component),
     undoOf(component) {
       const { object, replicas } = ownerOf(component);
       return [cluster.undo.scale(object, replicas)];
@@ -53,6 +54,15 @@ export function networkDriver(cluster: ClusterDriver): NetworkDriver {
   const undoOf = (fault: string) => cluster.undo.delete(`networkchaos.chaos-mesh.org/faultline-${fault}`);
   let cut: ChaosObject | undefined;
   return {
+    // Packets are dropped on both sides.
+    impact(component) {
+      const all = [component, ...COMPONENTS].map((name) => cluster.impactOfPods(name));
+      return {
+        pods: all.flatMap(({ pods }) => pods),
+        nodes: [],
+        workloads: all.flatMap(({ workloads }) => workloads),
+      };
+    },
     undoOf,
     address: (component) => ({ host: component, port: BROKER_PORT }),
     async blackhole(fault, component) {

@@ -51,6 +51,31 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
       await kubectl('delete', nameOf(object), '--ignore-not-found', '--timeout=30s');
     },
     podsOf: (component) => pods.of(component).map((pod) => pod.metadata?.name ?? ''),
+    impactOfPods(component, names) {
+      const all = pods.of(component).map((pod) => pod.metadata?.name ?? '');
+      const hit = names ?? all;
+      return {
+        pods: hit.map((name) => ({ namespace: NAMESPACE, name })),
+        nodes: [],
+        workloads: [{ name: component, hit: hit.length, of: Math.max(all.length, hit.length) }],
+      };
+    },
+    async impactOfNode(node) {
+      const where = ['--all-namespaces', `--field-selector=spec.nodeName=${node}`, '--output=json'];
+      const { items } = JSON.parse(await kubectl('get', 'pods', ...where)) as { items: PodOnNode[] };
+      const moved = items.filter(
+        ({ metadata }) => !OF_THE_NODE.has(metadata.ownerReferences?.[0]?.kind ?? ''),
+      );
+      return {
+        pods: moved.map(({ metadata: { namespace, name } }) => ({ namespace, name })),
+        nodes: [node],
+        workloads: pods.components.flatMap((name) => {
+          const all = pods.of(name);
+          const hit = all.filter((pod) => pod.spec?.nodeName === node).length;
+          return hit > 0 ? [{ name, hit, of: all.length }] : [];
+        }),
+      };
+    },
     async reach(fromPod, host, port) {
       const said = await shell(
         fromPod,
@@ -79,6 +104,13 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
     },
     thaw: (node) => carryOut(thawing(node)),
   };
+}
+
+/** Owners of pods that every node has of its own: DaemonSets, and the node itself for static pods. */
+const OF_THE_NODE = new Set(['DaemonSet', 'Node']);
+
+interface PodOnNode {
+  metadata: { namespace: string; name: string; ownerReferences?: { kind: string }[] };
 }
 
 function reachOf(said: string, what: string): Reach {

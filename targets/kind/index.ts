@@ -20,6 +20,7 @@ import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.
 import { throttleProxy } from '../throttle.ts';
 import { componentDriver, networkDriver } from './chaos.ts';
 import { clusterDriver } from './cluster-driver.ts';
+import { watchFreeze } from './freeze.ts';
 import { COMPONENTS, NAMESPACE, platformManifests } from './platform.ts';
 import { type PodWatch, watchPods } from './pods.ts';
 import {
@@ -64,8 +65,8 @@ export const kindTarget: Target = {
     return { nodes: String(nodes.length), images: 'source (make cluster)', ...Object.fromEntries(named) };
   },
 
-  // A function is built by Kaniko first, one after the other on a small machine.
-  patience: { functionsMs: 300_000, quietMs: 60_000 },
+  // A function is built by Kaniko first: 11 s of a core each. More of them at once starve what is to be tested.
+  patience: { functionsMs: 180_000, functionsAtOnce: 4, quietMs: 60_000 },
   hostAddress: async () => readClusterState().hostAddress,
 
   async up(request: TargetRequest): Promise<RunningTarget> {
@@ -104,6 +105,7 @@ export const kindTarget: Target = {
       pods = await watchPods(kubeconfig, NAMESPACE, WATCHED, request.onEvent);
       const password = randomBytes(12).toString('hex');
       await cluster.apply(services(state, request, password));
+      await brokerWhole(cluster, request);
       await cluster.apply(
         platformManifests({
           ...{ images: state.images, request, pullRegistry: REGISTRY },
@@ -113,6 +115,7 @@ export const kindTarget: Target = {
       await available(cluster, request);
       const endpoints = await endpointsOf(cluster, state, password);
       const watch = pods;
+      const freeze = await watchFreeze(kubeconfig, NAMESPACE);
       const driver = clusterDriver({ cluster, kubeconfig, state, pods });
       return {
         endpoints,
@@ -128,11 +131,14 @@ export const kindTarget: Target = {
             `http://${state.hostAddress}:${throttlePort}`,
           ),
         },
+        ownNamespaces: [NAMESPACE],
+        frozen: freeze.reason,
         tapQueue: 'quorum',
         pods: () => watch.functions(),
         harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
         async down() {
           await keepLogs(kubectl, request.logDirectory);
+          await freeze.stop();
           await watch.stop();
           await supervisor.stopAll(1500);
         },
@@ -197,6 +203,20 @@ function services(state: ClusterState, request: TargetRequest, password: string)
   ];
 }
 
+/**
+ * A queue gets its members when it is declared, from the nodes that are there then: with two, the loss of one would be the loss
+ * of the queue. So the platform comes when the broker is whole.
+ */
+async function brokerWhole(cluster: Kubernetes, request: TargetRequest): Promise<void> {
+  const inside = (...args: string[]) => {
+    request.signal.throwIfAborted();
+    return cluster.do('--namespace', NAMESPACE, ...args);
+  };
+  await inside('rollout', 'status', 'statefulset/rabbitmq', `--timeout=${UP_WITHIN_S}s`);
+  const wait = `/usr/lib/rabbitmq/bin/rabbitmqctl --longnames --node "$RABBITMQ_NODENAME" await_online_nodes ${BROKER_NODES} --timeout ${UP_WITHIN_S}`;
+  await inside('exec', 'rabbitmq-0', '--', 'sh', '-c', wait);
+}
+
 /** @throws HarnessError naming what does not become Ready. */
 async function available(cluster: Kubernetes, request: TargetRequest): Promise<void> {
   const inside = (...args: string[]) => {
@@ -204,7 +224,7 @@ async function available(cluster: Kubernetes, request: TargetRequest): Promise<v
     return cluster.do('--namespace', NAMESPACE, ...args);
   };
   const deadline = performance.now() + UP_WITHIN_S * 1000;
-  for (const owner of ['statefulset/rabbitmq', ...DEPLOYMENTS.map((name) => `deployment/${name}`)]) {
+  for (const owner of DEPLOYMENTS.map((name) => `deployment/${name}`)) {
     const left = Math.max(1, Math.round((deadline - performance.now()) / 1000));
     await inside('rollout', 'status', owner, `--timeout=${left}s`);
   }

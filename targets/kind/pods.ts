@@ -7,6 +7,8 @@ const RECONNECT_MS = 500;
 const SERVICE_LABEL = 'serving.knative.dev/service';
 
 export interface PodWatch {
+  /** Whose pods are told apart. */
+  components: readonly string[];
   /** Instances by function: pods that run, or are about to; those on their way out are not counted. */
   functions(): Map<string, number>;
   /** Pods of one component that are not on their way out. */
@@ -47,6 +49,7 @@ export async function watchPods(
   informer.on('error', again);
   await informer.start();
   return {
+    components,
     functions() {
       const counts = new Map<string, number>();
       for (const pod of pods.values()) {

@@ -1,6 +1,7 @@
 /** The real services that the platform stands on, as objects of the cluster: RabbitMQ, object store, Prometheus, Alertmanager. */
 import { formatDuration } from '../../base/duration.ts';
 import type { Manifest } from '../../kind/kubernetes.ts';
+import { ON_CONTROL_PLANE, TOLERATES_CONTROL_PLANE } from '../../kind/placement.ts';
 import {
   alertmanagerConfig,
   type MonitoringTimes,
@@ -115,6 +116,8 @@ export function rabbitmq(
             enableServiceLinks: false,
             terminationGracePeriodSeconds: 10,
             securityContext: { fsGroup: 65_532 },
+            // A node for each of three, the control plane among them: with two workers, one would have the majority.
+            tolerations: [TOLERATES_CONTROL_PLANE],
             affinity: {
               podAntiAffinity: {
                 preferredDuringSchedulingIgnoredDuringExecution: [
@@ -198,6 +201,8 @@ function single(
     /** Reached from the host. */
     outside?: boolean;
     memory: string;
+    /** Evidence must not go with a worker that a fault takes. */
+    onControlPlane?: boolean;
   },
 ): Manifest[] {
   const labels = { app: name };
@@ -228,6 +233,7 @@ function single(
               ? { serviceAccountName: spec.serviceAccount }
               : { automountServiceAccountToken: false }),
             enableServiceLinks: false,
+            ...(spec.onControlPlane ? ON_CONTROL_PLANE : {}),
             terminationGracePeriodSeconds: 5,
             securityContext: { fsGroup: 65_532 },
             containers: [
@@ -295,6 +301,7 @@ export function kubeStateMetrics(options: Placed): Manifest[] {
       readyPath: '/healthz',
       serviceAccount: name,
       memory: '128Mi',
+      onControlPlane: true,
     }),
   ];
 }
@@ -388,6 +395,7 @@ export function prometheus(
       readyPath: '/-/ready',
       outside: true,
       memory: '1Gi',
+      onControlPlane: true,
     }),
   ];
 }
@@ -405,5 +413,6 @@ export function alertmanager(options: Placed & { webhookUrl: string; timeScale: 
     readyPath: '/-/ready',
     outside: true,
     memory: '256Mi',
+    onControlPlane: true,
   });
 }

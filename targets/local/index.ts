@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../base/ports.ts';
 import { processCpuSeconds } from '../../base/process-cpu.ts';
 import type { Address } from '../../chaos/drivers.ts';
-import type { Abilities } from '../../chaos/fault.ts';
+import type { Abilities, Impact } from '../../chaos/fault.ts';
 import { throttleClient } from '../../chaos/throttle/client.ts';
 import { resolveTool } from '../../tools/resolve.ts';
 import { DEFECTS } from '../defects.ts';
@@ -55,7 +55,7 @@ export const localTarget: Target = {
   },
 
   detail: async () => ({}),
-  patience: { functionsMs: 60_000, quietMs: 20_000 },
+  patience: { functionsMs: 60_000, functionsAtOnce: 50, quietMs: 20_000 },
   hostAddress: async () => '127.0.0.1',
 
   async up(request: TargetRequest): Promise<RunningTarget> {
@@ -163,6 +163,7 @@ export const localTarget: Target = {
       drivers: {
         components: {
           names: () => supervisor.names(),
+          impact: impactOf,
           // The run's supervisor holds it; when the run dies, its processes go with it, and nothing is held any more.
           undoOf: () => [],
           async hold(name) {
@@ -174,9 +175,10 @@ export const localTarget: Target = {
           resume: async (name) => supervisor.signal(name, 'SIGCONT'),
           readyUrl: (name) => supervisor.get(name).readyUrl,
         },
-        network: nftNetwork(request.runId, addresses),
+        network: nftNetwork(request.runId, addresses, impactOf),
         throttle: throttleClient(`http://127.0.0.1:${throttleControl}/`, registryUrl),
       },
+      ownNamespaces: [],
       tapQueue: 'classic',
       pods: () => pods.count(),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
@@ -184,6 +186,11 @@ export const localTarget: Target = {
     };
   },
 };
+
+/** A component is one process here. */
+function impactOf(name: string): Impact {
+  return { pods: [{ name }], nodes: [], workloads: [{ name, hit: 1, of: 1 }] };
+}
 
 function platformComponent(
   name: (typeof PLATFORM)[number],

@@ -8,6 +8,8 @@ import { blackholeImpossible, nftNetwork } from './network.ts';
 
 const impossible = await blackholeImpossible();
 
+const nothing = () => ({ pods: [], nodes: [], workloads: [] });
+
 describe('component-partitioned with the real packet filter', () => {
   let server: Server;
   let address: { host: string; port: number };
@@ -25,13 +27,13 @@ describe('component-partitioned with the real packet filter', () => {
   it.skipIf(impossible !== undefined)(
     'drops packets in both directions, refuses nothing, and is gone after the revert',
     async () => {
-      const network = nftNetwork(`test-${process.pid}`, new Map([['broker', address]]));
+      const network = nftNetwork(`test-${process.pid}`, new Map([['broker', address]]), nothing);
       const fault = componentPartitioned.arm('cut', { component: 'broker' }, { network });
       const [undo] = fault.undo;
       if (!undo) throw new Error('a partition without an undo');
       try {
         expect((await fault.probe()).seen).toBe(false);
-        await fault.inject();
+        await fault.inject(() => {});
         expect(await fault.probe()).toMatchObject({
           seen: true,
           detail: expect.stringContaining('nothing refused'),
@@ -49,7 +51,7 @@ describe('component-partitioned with the real packet filter', () => {
   it.skipIf(impossible !== undefined)(
     'is undone by the reaper’s operation alone, twice without harm',
     async () => {
-      const network = nftNetwork(`test2-${process.pid}`, new Map([['broker', address]]));
+      const network = nftNetwork(`test2-${process.pid}`, new Map([['broker', address]]), nothing);
       await network.blackhole('cut', 'broker');
       await carryOut(network.undoOf('cut'));
       await carryOut(network.undoOf('cut'));
@@ -60,7 +62,7 @@ describe('component-partitioned with the real packet filter', () => {
   );
 
   it('does not take a refused connection for a black hole', async () => {
-    const network = nftNetwork('none', new Map([['broker', { host: '127.0.0.1', port: 1 }]]));
+    const network = nftNetwork('none', new Map([['broker', { host: '127.0.0.1', port: 1 }]]), nothing);
     expect(await componentPartitioned.arm('cut', { component: 'broker' }, { network }).probe()).toMatchObject(
       { seen: false, detail: expect.stringContaining('ECONNREFUSED') },
     );

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import type { Address, NetworkDriver, Reach } from '../../chaos/drivers.ts';
+import type { Impact } from '../../chaos/fault.ts';
 
 const run = promisify(execFile);
 
@@ -21,7 +22,11 @@ export async function blackholeImpossible(): Promise<string | undefined> {
   }
 }
 
-export function nftNetwork(runId: string, addresses: ReadonlyMap<string, Address>): NetworkDriver {
+export function nftNetwork(
+  runId: string,
+  addresses: ReadonlyMap<string, Address>,
+  impact: (component: string) => Impact,
+): NetworkDriver {
   const table = (fault: string) => `faultline_${runId}_${fault}`.replaceAll(/[^A-Za-z0-9_]/g, '_');
   const addressOf = (component: string): Address => {
     const address = addresses.get(component);
@@ -29,6 +34,7 @@ export function nftNetwork(runId: string, addresses: ReadonlyMap<string, Address
     return address;
   };
   return {
+    impact,
     address: addressOf,
     undoOf: (fault) => ({ op: 'delete-nft-table', table: table(fault) }),
     async blackhole(fault, component) {

@@ -1,0 +1,46 @@
+/**
+ * Which pods stand where: the workers carry what is under test, the control plane everything else, so that a worker that a fault
+ * takes leaves with nothing but the platform's own.
+ */
+import type { Manifest } from './kubernetes.ts';
+
+/** Source: kubeadm's label and taint of the control plane. */
+const CONTROL_PLANE = 'node-role.kubernetes.io/control-plane';
+
+export const TOLERATES_CONTROL_PLANE = { key: CONTROL_PLANE, operator: 'Exists', effect: 'NoSchedule' };
+
+/** Part of a pod's specification. */
+export const ON_CONTROL_PLANE = {
+  nodeSelector: { [CONTROL_PLANE]: '' },
+  tolerations: [TOLERATES_CONTROL_PLANE],
+};
+
+/** So much each may ask for, that all fit on a control plane of two cores. What they may use is not touched. */
+const MOST_CPU = '100m';
+
+interface PodSpec {
+  containers?: { resources?: { requests?: { cpu?: string } } }[];
+}
+
+/** Deployments go to the control plane. Changes the manifests. */
+export function onControlPlane(manifests: Manifest[]): Manifest[] {
+  for (const spec of podSpecs(manifests, 'Deployment')) {
+    Object.assign(spec, ON_CONTROL_PLANE);
+    for (const { resources } of spec.containers ?? [])
+      if (resources?.requests?.cpu) resources.requests.cpu = MOST_CPU;
+  }
+  return manifests;
+}
+
+/** DaemonSets stand on the control plane too. Changes the manifests. */
+export function onEveryNode(manifests: Manifest[]): Manifest[] {
+  for (const spec of podSpecs(manifests, 'DaemonSet'))
+    Object.assign(spec, { tolerations: [TOLERATES_CONTROL_PLANE] });
+  return manifests;
+}
+
+function podSpecs(manifests: Manifest[], kind: string): PodSpec[] {
+  return manifests
+    .filter((manifest) => manifest.kind === kind)
+    .flatMap(({ spec }) => (spec as { template?: { spec?: PodSpec } })?.template?.spec ?? []);
+}

@@ -1,0 +1,45 @@
+/**
+ * Whether CI tries the kind cluster after the local tests: decided by what was measured (docs/kind.md, "Measured"), and said.
+ * A cluster from source takes about 35 minutes on two cores; one whose parts are in the cache takes one and a half.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { contentKey, kindCache } from '../kind/cache.ts';
+import { goCommands } from '../kind/go-build.ts';
+import { ADD_ONS, PINS, SERVICES } from '../kind/pins.ts';
+
+/** The cluster with all parts there, the short set, and the way back; with half as much again for a slow machine. */
+const WARM_MINUTES = 15;
+/** All that `make cluster` compiles and bootstraps, likewise. */
+const COLD_MINUTES = 55;
+
+export interface Budget {
+  run: boolean;
+  /** For the log: what was decided, and from what. */
+  because: string;
+}
+
+/** Commands that `make cluster` would have to compile first. */
+export function missingCommands(cache = kindCache()): string[] {
+  return Object.entries({ ...PINS, ...ADD_ONS, ...SERVICES })
+    .filter(([name, source]) => {
+      const { inputs } = goCommands(name, source);
+      return !existsSync(join(cache, contentKey(name, inputs)));
+    })
+    .map(([name]) => name);
+}
+
+/** @param minutes gone: since CI began; limit: after which it shall not go on */
+export function kindBudget(minutes: { gone: number; limit: number }, missing: string[]): Budget {
+  const left = minutes.limit - minutes.gone;
+  const needed = missing.length === 0 ? WARM_MINUTES : COLD_MINUTES;
+  const parts =
+    missing.length === 0 ? 'its parts are in the cache' : `not in the cache: ${missing.join(', ')}`;
+  const time = `needs ${needed} minutes, ${Math.floor(left)} of ${minutes.limit} are left`;
+  return left >= needed
+    ? { run: true, because: `the kind cluster is tried: ${parts}; ${time}` }
+    : {
+        run: false,
+        because: `the kind cluster is NOT tried: ${parts}; ${time} (\`make e2e\` builds it; CI_MINUTES raises the limit)`,
+      };
+}
