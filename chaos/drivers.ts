@@ -1,5 +1,5 @@
 /** What a target lends to faults. A target that lacks a driver can not do the faults that need it, and the plan says so. */
-import type { Impact } from './fault.ts';
+import type { Impact, Observation } from './fault.ts';
 import type { UndoOperation } from './undo/operations.ts';
 
 export interface Address {
@@ -11,7 +11,7 @@ export interface ComponentDriver {
   /** Names that can be killed and paused. */
   names(): string[];
   /** What an act on the whole component takes. */
-  impact(component: string): Impact;
+  impact(component: string): Promise<Impact>;
   /** Undo of `hold`, known before it is done; none where the end of the run's processes undoes it. */
   undoOf(component: string): UndoOperation[];
   /** Killed, and no restart until release. @returns what was done, for the journal */
@@ -22,8 +22,8 @@ export interface ComponentDriver {
   resume(component: string): Promise<void>;
   /** What a fault may change of a component, as it is when it is whole; on a cluster only. */
   settings?(component: string): { image: string; memoryLimit: string; memoryRequest: string };
-  /** URL whose 200 means that the component serves. */
-  readyUrl(component: string): string;
+  /** Seen: the component gives no answer at all. Looks through its own door, within about 500 ms. */
+  probe(component: string): Promise<Observation>;
 }
 
 /** `silent`: neither an answer nor a refusal, as when packets vanish. */
@@ -49,6 +49,9 @@ export interface NetworkDriver {
 export interface ThrottleDriver {
   /** At most `ratePerSecond` requests with bursts of `burst`; above: 429 as ECR answers. */
   set(limit: { ratePerSecond: number; burst: number }): Promise<void>;
+  /** Every connection is cut without an answer. */
+  cutOff(): Promise<void>;
+  /** Ends `set` and `cutOff`. */
   clear(): Promise<void>;
   /** Requests answered 429 so far, without those of the fault's own probe. */
   throttled(): Promise<number>;

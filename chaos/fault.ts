@@ -49,6 +49,8 @@ export interface Abilities {
   target: string;
   /** Components that can be killed and held. */
   components: string[];
+  /** What the platform stands on: can be killed and held, and nothing else. */
+  infrastructure: string[];
   /** Components that can be paused. */
   pausable: string[];
   /** Components whose port can be made a black hole, or why none can. */

@@ -7,6 +7,7 @@ import { loadCatalog, shippedScenarios } from './catalog.ts';
 const kind: Abilities = {
   target: 'kind',
   components: ['receiver', 'builder', 'gateway', 'operator', 'rabbitmq'],
+  infrastructure: [],
   pausable: [],
   blackhole: ['rabbitmq'],
   throttle: true,

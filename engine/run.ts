@@ -199,6 +199,7 @@ export class Run {
         running.endpoints,
         plan.run.id,
         target.patience,
+        this.stopSignal.signal,
       );
       this.stopSignal.throwIfStopped();
       await settle(

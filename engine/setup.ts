@@ -12,12 +12,13 @@ const FUNCTION_CODE = `export async function handler(event) {
 }
 `;
 
-/** @throws HarnessError naming the functions that did not become Ready. */
+/** @throws HarnessError naming the functions that did not become Ready; the reason of `signal` when it is aborted */
 export async function deployFunctions(
   functions: Scenario['spec']['functions'],
   endpoints: Endpoints,
   runId: string,
   patience: Pick<Target['patience'], 'functionsMs' | 'functionsAtOnce'>,
+  signal: AbortSignal,
 ): Promise<string[]> {
   const wanted = functions.flatMap((group) =>
     Array.from({ length: group.count }, (_, i) => ({ name: `${group.prefix}-${i}`, group })),
@@ -39,6 +40,7 @@ export async function deployFunctions(
       batch.map(({ name }) => name),
       endpoints.operator,
       patience.functionsMs,
+      signal,
     );
   }
   for (const group of functions) {
@@ -81,10 +83,16 @@ async function postCommand(receiver: string, runId: string, name: string, data: 
   }
 }
 
-async function waitUntilReady(names: string[], operator: string, withinMs: number): Promise<void> {
+async function waitUntilReady(
+  names: string[],
+  operator: string,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   let waiting = names.map((name) => ({ name, phase: 'not there' }));
   while (waiting.length > 0) {
+    signal.throwIfAborted();
     const checked = await Promise.all(
       waiting.map(async ({ name }) => {
         const response = await fetch(`${operator}/functions/${name}`, {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../base/ports.ts';
 import { componentKilled } from '../chaos/faults/component-killed.ts';
 import { componentPaused } from '../chaos/faults/component-paused.ts';
+import { probeSilence } from '../chaos/silence-probe.ts';
 import { killMarked, markedProcesses } from '../chaos/undo/marked.ts';
 import { type ComponentSpec, Supervisor } from './supervisor.ts';
 import type { ComponentEvent } from './target.ts';
@@ -51,7 +52,7 @@ async function server(over: Partial<ComponentSpec> = {}): Promise<ComponentSpec>
 const drivers = () => ({
   components: {
     names: () => supervisor.names(),
-    impact: (name: string) => ({ pods: [{ name }], nodes: [], workloads: [] }),
+    impact: async (name: string) => ({ pods: [{ name }], nodes: [], workloads: [] }),
     undoOf: () => [],
     async hold(name: string) {
       await supervisor.hold(name);
@@ -60,7 +61,7 @@ const drivers = () => ({
     release: (name: string) => supervisor.release(name),
     pause: async (name: string) => supervisor.signal(name, 'SIGSTOP'),
     resume: async (name: string) => supervisor.signal(name, 'SIGCONT'),
-    readyUrl: (name: string) => supervisor.get(name).readyUrl,
+    probe: (name: string) => probeSilence(supervisor.get(name).readyUrl),
   },
 });
 

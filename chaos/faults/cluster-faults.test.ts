@@ -5,12 +5,14 @@ import { brokerSplit } from './broker-split.ts';
 import { buildsKilled } from './builds-killed.ts';
 import { componentUnstartable } from './component-unstartable.ts';
 import { FAULTS } from './index.ts';
+import { nodeDrained } from './node-drained.ts';
 import { nodeLost } from './node-lost.ts';
 import { podKilled } from './pod-killed.ts';
 
 const abilities: Abilities = {
   target: 'kind',
   components: ['builder', 'rabbitmq'],
+  infrastructure: ['activator'],
   pausable: [],
   blackhole: [],
   throttle: false,
@@ -60,14 +62,14 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     thaw: async () => {},
   };
   const components = {
-    impact: cluster.impactOfPods,
+    impact: async (component) => cluster.impactOfPods(component),
     undoOf: () => [],
     async hold(component) {
       asked.push(`scale ${component} to 0`);
       return '';
     },
     settings: () => ({ image: 'registry/platform:1', memoryLimit: '512Mi', memoryRequest: '128Mi' }),
-    readyUrl: () => 'http://127.0.0.1:1/readyz',
+    probe: async () => ({ seen: true, detail: 'no answer' }),
   } as Partial<ComponentDriver> as ComponentDriver;
   const drivers: Drivers = { cluster, components };
   return { drivers, asked, injected, frozen };
@@ -166,6 +168,27 @@ describe('node-lost', () => {
   });
 });
 
+describe('node-drained', () => {
+  it('drains the node of the component, and is seen when it is closed and empty', async () => {
+    const answers = { 'get pods --selector=app=gateway': 'one', 'get node one': 'true' };
+    const { drivers, asked } = lab(answers);
+    const fault = nodeDrained.arm('it', { of: 'gateway' }, drivers);
+    expect(fault.undo).toMatchObject([{ object: 'node/one' }, { object: 'node/two' }]);
+    await fault.inject(() => {});
+    expect(asked.at(-1)).toMatch(/^drain one --ignore-daemonsets/);
+    expect(await fault.probe()).toMatchObject({
+      seen: false,
+      detail: 'one takes no pods, 1 of gateway on it',
+    });
+    answers['get pods --selector=app=gateway'] = 'two';
+    expect((await fault.probe()).seen).toBe(true);
+    answers['get node one'] = '';
+    expect((await fault.probe()).seen).toBe(false);
+    await fault.revert();
+    expect(asked.at(-1)).toBe('uncordon one');
+  });
+});
+
 describe('pod-killed', () => {
   it('kills again and again until the revert', async () => {
     const { drivers, asked } = lab();
@@ -187,6 +210,7 @@ describe('a fault that is not allowed to act', () => {
     'component-stressed': { component: 'builder', workers: 1 },
     'pod-killed': { component: 'builder', everySeconds: 0.01 },
     'node-lost': { of: 'gateway' },
+    'node-drained': { of: 'gateway' },
     'builds-killed': {},
     'broker-split': {},
     'dns-gone': {},
@@ -201,6 +225,7 @@ describe('a fault that is not allowed to act', () => {
 
   it.each(onCluster.map((fault) => [fault.kind, fault] as const))('%s does nothing', async (kind, fault) => {
     const { drivers, asked, injected, frozen } = lab({
+      'get pods --selector=app=gateway': 'two',
       'get pods': 'a-build-1-x a-build-1\n',
       'get pod gateway-1': 'two',
     });

@@ -2,13 +2,12 @@
 import { checkParams, type FaultKind, refuseComponent } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
-import { probeSilence } from './silence-probe.ts';
 
 export const componentKilled: FaultKind = {
   kind: 'component-killed',
   refuse: (params, abilities) =>
     checkParams(params, { component: { type: 'string', required: true } }) ??
-    refuseComponent(params, abilities.components, abilities),
+    refuseComponent(params, [...abilities.components, ...abilities.infrastructure], abilities),
   undo: ({ component }) => `${component} is started again`,
   probe: ({ component }) => `${component} gives no answer at all`,
   arm(_name, params, drivers) {
@@ -17,11 +16,11 @@ export const componentKilled: FaultKind = {
     return {
       undo: components.undoOf(component),
       async inject(allow) {
-        allow(components.impact(component));
+        allow(await components.impact(component));
         return components.hold(component);
       },
       revert: () => components.release(component),
-      probe: () => probeSilence(components.readyUrl(component)),
+      probe: () => components.probe(component),
       audit: async () => components.undoOf(component).flatMap(leftover),
     };
   },

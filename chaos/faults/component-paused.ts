@@ -1,7 +1,6 @@
 /** A component stands still (SIGSTOP): its connections stay open and nothing answers. */
 import { checkParams, type FaultKind, refuseComponent } from '../fault.ts';
 import { required } from './required.ts';
-import { probeSilence } from './silence-probe.ts';
 
 export const componentPaused: FaultKind = {
   kind: 'component-paused',
@@ -16,12 +15,12 @@ export const componentPaused: FaultKind = {
     return {
       undo: [],
       async inject(allow) {
-        allow(components.impact(component));
+        allow(await components.impact(component));
         await components.pause(component);
         return `SIGSTOP to ${component}`;
       },
       revert: () => components.resume(component),
-      probe: () => probeSilence(components.readyUrl(component)),
+      probe: () => components.probe(component),
       audit: async () => [],
     };
   },

@@ -2,7 +2,6 @@
 import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
-import { probeSilence } from './silence-probe.ts';
 
 /** Less than Node needs to load the component, more than a container needs to be made. */
 const TOO_LITTLE = '24Mi';
@@ -69,7 +68,7 @@ export const componentUnstartable: FaultKind = {
     return {
       undo: [undo],
       async inject(allow) {
-        allow(components.impact(component));
+        allow(await components.impact(component));
         await patch(broken);
         return `${object}: ${JSON.stringify(broken)}`;
       },
@@ -77,7 +76,7 @@ export const componentUnstartable: FaultKind = {
         await patch(whole);
       },
       async probe() {
-        const silence = await probeSilence(components.readyUrl(component));
+        const silence = await components.probe(component);
         const path =
           '--output=jsonpath={..state.waiting.reason} {..state.terminated.reason} {..lastState.terminated.reason}';
         const said = (await cluster.kubectl('get', 'pods', `--selector=app=${component}`, path)).trim();

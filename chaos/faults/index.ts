@@ -7,8 +7,10 @@ import { componentPaused } from './component-paused.ts';
 import { componentStressed } from './component-stressed.ts';
 import { componentUnstartable } from './component-unstartable.ts';
 import { dnsGone } from './dns-gone.ts';
+import { nodeDrained } from './node-drained.ts';
 import { nodeLost } from './node-lost.ts';
 import { podKilled } from './pod-killed.ts';
+import { registryGone } from './registry-gone.ts';
 import { registryThrottled } from './registry-throttled.ts';
 
 /** Every fault that Faultline knows, by kind. To add one: a file here, and a line in this table (docs/add-a-fault.md). */
@@ -18,10 +20,12 @@ export const FAULTS: ReadonlyMap<string, FaultKind> = new Map(
     componentPaused,
     componentPartitioned,
     registryThrottled,
+    registryGone,
     podKilled,
     buildsKilled,
     brokerSplit,
     nodeLost,
+    nodeDrained,
     componentUnstartable,
     componentStressed,
     dnsGone,

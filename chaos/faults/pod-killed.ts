@@ -1,7 +1,6 @@
 /** Pods of a component are killed; the cluster starts others. Once, or again and again until the revert. */
 import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { required } from './required.ts';
-import { probeSilence } from './silence-probe.ts';
 
 /** The one broker node that is killed: the others must carry on. */
 const BROKER_NODE = 'rabbitmq-0';
@@ -51,7 +50,7 @@ export const podKilled: FaultKind = {
         clearInterval(timer);
       },
       async probe() {
-        if (component !== 'rabbitmq') return probeSilence(components.readyUrl(component));
+        if (component !== 'rabbitmq') return components.probe(component);
         const [from] = cluster.podsOf('receiver');
         if (from === undefined) return { seen: false, detail: 'the receiver has no pod to look from' };
         const { state, detail } = await cluster.reach(from, `${BROKER_NODE}.rabbitmq-nodes`, 5672);

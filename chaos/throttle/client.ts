@@ -16,6 +16,7 @@ export function throttleClient(controlUrl: string, registryUrl: string): Throttl
   return {
     registryUrl,
     set: async (limit) => void (await call('PUT', limit)),
+    cutOff: async () => void (await call('PUT', { gone: true })),
     clear: async () => void (await call('DELETE')),
     throttled: async () => (await call('GET')).throttled,
   };

@@ -2,7 +2,8 @@
  * A reverse proxy before the registry that can throttle as Amazon ECR does. Always in the path, so that switching the
  * fault on changes nothing but the limit. Environment: LISTEN_HOST (127.0.0.1), LISTEN_PORT,
  * UPSTREAM (host:port), CONTROL_PORT.
- * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"}, DELETE /, GET / -> {"throttled"}: refused so far, the probe's own left out.
+ * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"} or {"gone":true}, DELETE /, GET / -> {"throttled"}: refused so far,
+ * the probe's own left out.
  */
 import { Agent, createServer, request } from 'node:http';
 import { PROBE_HEADER } from './client.ts';
@@ -13,9 +14,14 @@ const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 /** Source of status, code and text: ECR's answer to docker push over its limits ("toomanyrequests: Rate exceeded"). */
 const BODY = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] });
 let bucket: TokenBucket | undefined;
+let gone = false;
 let throttled = 0;
 
 const proxy = createServer((incoming, outgoing) => {
+  if (gone) {
+    incoming.socket.destroy();
+    return;
+  }
   if (bucket && !bucket.take(performance.now())) {
     if (!incoming.headers[PROBE_HEADER]) throttled++;
     // The body of a refused upload is read and dropped: closing early would look like a network fault.
@@ -54,9 +60,13 @@ const control = createServer((incoming, outgoing) => {
   incoming.on('data', (chunk) => (text += chunk));
   incoming.on('end', () => {
     if (incoming.method === 'PUT') {
-      const { ratePerSecond, burst } = JSON.parse(text) as { ratePerSecond: number; burst: number };
-      bucket = new TokenBucket(ratePerSecond, burst, performance.now());
-    } else if (incoming.method === 'DELETE') bucket = undefined;
+      const wanted = JSON.parse(text) as { ratePerSecond: number; burst: number } | { gone: true };
+      if ('gone' in wanted) gone = true;
+      else bucket = new TokenBucket(wanted.ratePerSecond, wanted.burst, performance.now());
+    } else if (incoming.method === 'DELETE') {
+      bucket = undefined;
+      gone = false;
+    }
     outgoing.end(JSON.stringify({ throttled }));
   });
 });

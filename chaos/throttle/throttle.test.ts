@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePorts } from '../../base/ports.ts';
+import { registryGone } from '../faults/registry-gone.ts';
 import { registryThrottled } from '../faults/registry-throttled.ts';
 import { throttleClient } from './client.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -69,5 +70,15 @@ describe('registry-throttled through the real proxy', () => {
     await fault.revert();
     expect((await fault.probe()).seen).toBe(false);
     expect(await throttle.throttled()).toBe(1);
+  });
+
+  it('gives no answer at all while the registry is gone, and then again', async () => {
+    const fault = registryGone.arm('g', {}, { throttle });
+    expect((await fault.probe()).seen).toBe(false);
+    await fault.inject(() => {});
+    expect((await fault.probe()).seen).toBe(true);
+    await expect(fetch(`${throttle.registryUrl}/v2/`)).rejects.toThrow();
+    await fault.revert();
+    expect((await fault.probe()).seen).toBe(false);
   });
 });

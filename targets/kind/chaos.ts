@@ -1,16 +1,45 @@
 /** The drivers that scenarios share with target `local`: components that are held, and a component that is cut off. */
 import { HarnessError } from '../../base/errors.ts';
 import type { ChaosObject, ClusterDriver, ComponentDriver, NetworkDriver } from '../../chaos/drivers.ts';
+import { probeSilence } from '../../chaos/silence-probe.ts';
 import { COMPONENTS, MEMORY, NAMESPACE } from './platform.ts';
 
-/** What holds the pods of a component, and how many there are. */
-const OWNERS: Record<string, { object: string; replicas: number }> = {
-  ...Object.fromEntries(COMPONENTS.map((name) => [name, { object: `deployment/${name}`, replicas: 1 }])),
-  rabbitmq: { object: 'statefulset/rabbitmq', replicas: 3 },
-};
-const BROKER_PORT = 5672;
+interface Owner {
+  /** What holds the pods, and how many there are. */
+  object: string;
+  replicas: number;
+  namespace: string;
+  /** Where the platform reaches it; components of the platform have a way in from this host instead. */
+  door?: { host: string; port: number };
+}
 
-function ownerOf(component: string): { object: string; replicas: number } {
+const KNATIVE = 'knative-serving';
+const BROKER_PORT = 5672;
+const OWNERS: Record<string, Owner> = {
+  ...Object.fromEntries(
+    COMPONENTS.map((name) => [name, { object: `deployment/${name}`, replicas: 1, namespace: NAMESPACE }]),
+  ),
+  rabbitmq: {
+    ...{ object: 'statefulset/rabbitmq', replicas: 3, namespace: NAMESPACE },
+    door: { host: 'rabbitmq', port: BROKER_PORT },
+  },
+  'object-store': {
+    ...{ object: 'deployment/object-store', replicas: 1, namespace: NAMESPACE },
+    door: { host: 'object-store', port: 9000 },
+  },
+  activator: {
+    ...{ object: 'deployment/activator', replicas: 1, namespace: KNATIVE },
+    door: { host: `activator-service.${KNATIVE}`, port: 80 },
+  },
+  autoscaler: {
+    ...{ object: 'deployment/autoscaler', replicas: 1, namespace: KNATIVE },
+    door: { host: `autoscaler.${KNATIVE}`, port: 8080 },
+  },
+};
+/** Can be killed and held, and nothing else: they are not built from the platform's image. */
+export const INFRASTRUCTURE = ['object-store', 'activator', 'autoscaler'];
+
+function ownerOf(component: string): Owner {
   const owner = OWNERS[component];
   if (owner === undefined) throw new HarnessError(`no component "${component}" on target kind`);
   return owner;
@@ -18,36 +47,64 @@ function ownerOf(component: string): { object: string; replicas: number } {
 
 const cannotPause = () => Promise.reject(new HarnessError('target kind can not pause a process'));
 
+/** @param readyUrl of a component of the platform: 200 when it serves */
 export function componentDriver(
   cluster: ClusterDriver,
   platformImage: string,
   readyUrl: (component: string) => string,
 ): ComponentDriver {
+  const podsOf = async (component: string): Promise<string[]> => {
+    const { namespace } = ownerOf(component);
+    const which = [`--selector=app=${component}`, '--output=jsonpath={.items[*].metadata.name}'];
+    const names = await cluster.kubectl('get', 'pods', `--namespace=${namespace}`, ...which);
+    return names.trim().split(/\s+/).filter(Boolean);
+  };
   return {
     names: () => Object.keys(OWNERS),
-    impact: (component) => cluster.impactOfPods(component),
+    async impact(component) {
+      const { namespace } = ownerOf(component);
+      const names = await podsOf(component);
+      return {
+        pods: names.map((name) => ({ namespace, name })),
+        nodes: [],
+        workloads: [{ name: component, hit: names.length, of: names.length }],
+      };
+    },
     undoOf(component) {
-      const { object, replicas } = ownerOf(component);
-      return [cluster.undo.scale(object, replicas)];
+      const { object, replicas, namespace } = ownerOf(component);
+      return [cluster.undo.scale(object, replicas, namespace)];
     },
     async hold(component) {
-      const { object } = ownerOf(component);
-      const pods = cluster.podsOf(component);
+      const { object, namespace } = ownerOf(component);
+      const pods = await podsOf(component);
       // First nobody is there to start it again, then it goes. The kubelet gives what it kills two seconds at least.
-      await cluster.kubectl('scale', object, '--replicas=0');
+      await cluster.kubectl('scale', object, '--replicas=0', `--namespace=${namespace}`);
       const now = ['--grace-period=0', '--force', '--ignore-not-found', '--wait=false'];
-      if (pods.length > 0) await cluster.kubectl('delete', 'pod', ...pods, ...now);
+      if (pods.length > 0)
+        await cluster.kubectl('delete', 'pod', ...pods, ...now, `--namespace=${namespace}`);
       return `${object} scaled to 0, ${pods.join(', ')} deleted without grace`;
     },
     async release(component) {
-      const { object, replicas } = ownerOf(component);
-      await cluster.kubectl('scale', object, `--replicas=${replicas}`);
+      const { object, replicas, namespace } = ownerOf(component);
+      await cluster.kubectl('scale', object, `--replicas=${replicas}`, `--namespace=${namespace}`);
     },
     pause: cannotPause,
     resume: cannotPause,
     settings: () => ({ image: platformImage, ...MEMORY }),
-    readyUrl,
+    async probe(component) {
+      const { door } = ownerOf(component);
+      if (door === undefined) return probeSilence(readyUrl(component));
+      const { state, detail } = await cluster.reach(lookout(cluster), door.host, door.port);
+      return { seen: state !== 'open', detail };
+    },
   };
+}
+
+/** A pod of the platform, from which the harness looks as the platform does. */
+function lookout(cluster: ClusterDriver): string {
+  const [pod] = cluster.podsOf('receiver');
+  if (pod === undefined) throw new HarnessError('the receiver has no pod to look from');
+  return pod;
 }
 
 export function networkDriver(cluster: ClusterDriver): NetworkDriver {
@@ -72,12 +129,8 @@ export function networkDriver(cluster: ClusterDriver): NetworkDriver {
     async restore() {
       if (cut) await cluster.recover(cut);
     },
-    // From within the receiver's pod, by the name that the receiver uses.
-    async reach(component) {
-      const [pod] = cluster.podsOf('receiver');
-      if (pod === undefined) throw new HarnessError('the receiver has no pod to look from');
-      return cluster.reach(pod, component, BROKER_PORT);
-    },
+    // By the name that the platform uses.
+    reach: (component) => cluster.reach(lookout(cluster), component, BROKER_PORT),
   };
 }
 

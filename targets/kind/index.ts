@@ -18,7 +18,7 @@ import { DEFECTS } from '../defects.ts';
 import { Supervisor } from '../supervisor.ts';
 import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
-import { componentDriver, networkDriver } from './chaos.ts';
+import { componentDriver, INFRASTRUCTURE, networkDriver } from './chaos.ts';
 import { clusterDriver } from './cluster-driver.ts';
 import { watchFreeze } from './freeze.ts';
 import { COMPONENTS, NAMESPACE, platformManifests } from './platform.ts';
@@ -47,6 +47,7 @@ export const kindTarget: Target = {
     return {
       target: 'kind',
       components: [...COMPONENTS, 'rabbitmq'],
+      infrastructure: INFRASTRUCTURE,
       pausable: [],
       blackhole: ['rabbitmq'],
       throttle: true,

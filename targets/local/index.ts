@@ -5,6 +5,7 @@ import { freePorts } from '../../base/ports.ts';
 import { processCpuSeconds } from '../../base/process-cpu.ts';
 import type { Address } from '../../chaos/drivers.ts';
 import type { Abilities, Impact } from '../../chaos/fault.ts';
+import { probeSilence } from '../../chaos/silence-probe.ts';
 import { throttleClient } from '../../chaos/throttle/client.ts';
 import { resolveTool } from '../../tools/resolve.ts';
 import { DEFECTS } from '../defects.ts';
@@ -43,6 +44,7 @@ export const localTarget: Target = {
     return {
       target: 'local',
       components: [...PLATFORM, 'rabbitmq', 'registry'],
+      infrastructure: [],
       pausable: [...PLATFORM, 'rabbitmq', 'registry'],
       blackhole: impossible === undefined ? BLACKHOLES : { impossible },
       throttle: true,
@@ -163,7 +165,7 @@ export const localTarget: Target = {
       drivers: {
         components: {
           names: () => supervisor.names(),
-          impact: impactOf,
+          impact: async (name) => impactOf(name),
           // The run's supervisor holds it; when the run dies, its processes go with it, and nothing is held any more.
           undoOf: () => [],
           async hold(name) {
@@ -173,7 +175,7 @@ export const localTarget: Target = {
           release: (name) => supervisor.release(name),
           pause: async (name) => supervisor.signal(name, 'SIGSTOP'),
           resume: async (name) => supervisor.signal(name, 'SIGCONT'),
-          readyUrl: (name) => supervisor.get(name).readyUrl,
+          probe: (name) => probeSilence(supervisor.get(name).readyUrl),
         },
         network: nftNetwork(request.runId, addresses, impactOf),
         throttle: throttleClient(`http://127.0.0.1:${throttleControl}/`, registryUrl),

@@ -74,6 +74,7 @@ describe('component-partitioned with the real packet filter', () => {
       {
         target: 'local',
         components: [],
+        infrastructure: [],
         pausable: [],
         blackhole: { impossible: 'root is needed' },
         throttle: true,

@@ -1,4 +1,4 @@
-import type { Observation } from '../fault.ts';
+import type { Observation } from './fault.ts';
 
 /**
  * Seen: the component gives no answer at all. An answer of any status shows that the process is back; whether it is ready, and

@@ -1,0 +1,64 @@
+/** A worker is emptied in the ordinary way, as before its maintenance: no new pods, and those that may go are asked to go. */
+import { HarnessError } from '../../base/errors.ts';
+import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { leftover } from '../undo/operations.ts';
+import { required } from './required.ts';
+
+/** For all its pods to go; those with a disruption budget go one after the other. */
+const DRAINED_WITHIN_S = 90;
+
+export const nodeDrained: FaultKind = {
+  kind: 'node-drained',
+  refuse: (params, abilities) =>
+    refuseNoCluster(abilities, 2) ?? checkParams(params, { of: { type: 'string', required: true } }),
+  undo: () => 'the node may take pods again',
+  probe: ({ of }) => `the node takes no pods, and none of ${of} is on it any more`,
+  arm(_name, params, drivers) {
+    const cluster = required(drivers.cluster, 'the cluster');
+    const component = String(params.of);
+    // Which one it will be is known at the injection only.
+    const undo = cluster.workers.map(({ name }) =>
+      cluster.undo.patch(`node/${name}`, {
+        patch: { spec: { unschedulable: null } },
+        field: '{.spec.unschedulable}',
+        value: '',
+      }),
+    );
+    let drained: string | undefined;
+    const nodesOf = async () => {
+      const which = [`--selector=app=${component}`, '--output=jsonpath={.items[*].spec.nodeName}'];
+      return (await cluster.kubectl('get', 'pods', ...which)).trim().split(/\s+/).filter(Boolean);
+    };
+    return {
+      undo,
+      async inject(allow) {
+        const workers = cluster.workers.map(({ name }) => name);
+        const node = (await nodesOf()).find((name) => workers.includes(name));
+        if (node === undefined) throw new HarnessError(`no pod of ${component} is on a worker`);
+        allow(await cluster.impactOfNode(node));
+        drained = node;
+        const what = ['--ignore-daemonsets', '--delete-emptydir-data', '--force'];
+        await cluster.kubectl('drain', node, ...what, `--timeout=${DRAINED_WITHIN_S}s`);
+        return `${node} is drained`;
+      },
+      async revert() {
+        if (drained !== undefined) await cluster.kubectl('uncordon', drained);
+      },
+      async probe() {
+        if (drained === undefined) return { seen: false, detail: 'no node is chosen yet' };
+        const closed = await cluster.kubectl(
+          'get',
+          'node',
+          drained,
+          '--output=jsonpath={.spec.unschedulable}',
+        );
+        const there = (await nodesOf()).filter((node) => node === drained).length;
+        return {
+          seen: closed.trim() === 'true' && there === 0,
+          detail: `${drained} ${closed.trim() === 'true' ? 'takes no pods' : 'takes pods'}, ${there} of ${component} on it`,
+        };
+      },
+      audit: async () => undo.flatMap(leftover),
+    };
+  },
+};
