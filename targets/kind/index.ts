@@ -21,7 +21,7 @@ import { throttleProxy } from '../throttle.ts';
 import { componentDriver, INFRASTRUCTURE, networkDriver } from './chaos.ts';
 import { clusterDriver } from './cluster-driver.ts';
 import { watchFreeze } from './freeze.ts';
-import { COMPONENTS, NAMESPACE, platformManifests } from './platform.ts';
+import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts';
 import { type PodWatch, watchPods } from './pods.ts';
 import {
   alertmanager,
@@ -114,7 +114,7 @@ export const kindTarget: Target = {
         }),
       );
       await available(cluster, request);
-      const endpoints = await endpointsOf(cluster, state, password);
+      const { endpoints, readyUrl } = await waysIn(cluster, state, password);
       const watch = pods;
       const freeze = await watchFreeze(kubeconfig, NAMESPACE);
       const driver = clusterDriver({ cluster, kubeconfig, state, pods });
@@ -125,7 +125,7 @@ export const kindTarget: Target = {
         ),
         drivers: {
           cluster: driver,
-          components: componentDriver(driver, state.images.platform, (name) => readyUrl(endpoints, name)),
+          components: componentDriver(driver, state.images.platform, readyUrl),
           network: networkDriver(driver),
           throttle: throttleClient(
             `http://127.0.0.1:${controlPort}/`,
@@ -193,7 +193,7 @@ function services(state: ClusterState, request: TargetRequest, password: string)
       timeScale: request.timeScale,
       targets: [
         ...COMPONENTS.map((name) => ({
-          ...{ job: `knative-lambda-${name}`, address: `${name}:8080`, path: '/metrics' },
+          ...{ job: `knative-lambda-${name}`, address: `${watched(name)}:8080`, path: '/metrics' },
         })),
         // Each node tells of the queues that it leads.
         ...Array.from({ length: BROKER_NODES }, (_, i) => ({
@@ -233,10 +233,13 @@ async function available(cluster: Kubernetes, request: TargetRequest): Promise<v
 
 const DEPLOYMENTS = ['object-store', 'alertmanager', ...COMPONENTS, 'prometheus'];
 
-/** The builder has none for the load, but one for probes. */
-type WaysIn = Endpoints & { builder: string };
+interface WaysIn {
+  endpoints: Endpoints;
+  /** URL of a component of the platform that answers 200 when it serves. */
+  readyUrl(component: string): string;
+}
 
-async function endpointsOf(cluster: Kubernetes, state: ClusterState, password: string): Promise<WaysIn> {
+async function waysIn(cluster: Kubernetes, state: ClusterState, password: string): Promise<WaysIn> {
   const text = await cluster.do('--namespace', NAMESPACE, 'get', 'services', '--output=json');
   const { items } = JSON.parse(text) as {
     items: { metadata: { name: string }; spec: { ports: { nodePort?: number }[] } }[];
@@ -250,22 +253,24 @@ async function endpointsOf(cluster: Kubernetes, state: ClusterState, password: s
     if (port === undefined) throw new HarnessError(`service ${service} has no port of the node`);
     return `${node}:${port}`;
   };
+  const watchedAt = new Map(COMPONENTS.map((name) => [name as string, at(watched(name))]));
   return {
-    receiver: `http://${at('receiver')}`,
-    gateway: `http://${at('gateway')}`,
-    builder: `http://${at('builder')}`,
-    operator: `http://${at('operator')}`,
-    prometheus: `http://${at('prometheus')}`,
-    alertmanager: `http://${at('alertmanager')}`,
-    registry: `http://${state.registry}`,
-    broker: `amqp://${RABBITMQ_USER}:${password}@${at('rabbitmq-harness')}`,
+    endpoints: {
+      receiver: `http://${at('receiver')}`,
+      gateway: `http://${at('gateway')}`,
+      operator: `http://${at('operator')}`,
+      prometheus: `http://${at('prometheus')}`,
+      alertmanager: `http://${at('alertmanager')}`,
+      registry: `http://${state.registry}`,
+      broker: `amqp://${RABBITMQ_USER}:${password}@${at('rabbitmq-harness')}`,
+    },
+    readyUrl(component) {
+      const address = watchedAt.get(component);
+      if (address === undefined)
+        throw new HarnessError(`component ${component} has no way in from this host`);
+      return `http://${address}/readyz`;
+    },
   };
-}
-
-function readyUrl(endpoints: WaysIn, component: string): string {
-  const url = endpoints[component as keyof WaysIn];
-  if (url === undefined) throw new HarnessError(`component ${component} has no way in from this host`);
-  return `${url}/readyz`;
 }
 
 const ALL_OF_IT = ['--all-containers', '--tail=-1', '--prefix', '--ignore-errors', '--max-log-requests=50'];

@@ -47,7 +47,9 @@ describe('the platform on a cluster', () => {
         },
       });
       expect(find('Deployment', name).spec.strategy).toEqual({ type: 'Recreate' });
-      expect(find('Service', name).spec.publishNotReadyAddresses).toBe(true);
+      // What is not ready gets no client, and is watched.
+      expect(find('Service', name).spec.publishNotReadyAddresses).toBe(false);
+      expect(find('Service', `${name}-watched`).spec.publishNotReadyAddresses).toBe(true);
     },
   );
 

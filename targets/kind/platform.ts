@@ -29,7 +29,7 @@ export interface PlatformOptions {
 export function platformManifests(options: PlatformOptions): Manifest[] {
   return COMPONENTS.flatMap((name) => [
     deployment(name, options),
-    service(name),
+    ...services(name),
     ...(name === 'receiver' ? [disruptionBudget(name)] : []),
   ]);
 }
@@ -165,22 +165,25 @@ function lostNodeTolerations(timeScale: number): object[] {
   }));
 }
 
+/** Name of the way in for scrapes and probes. */
+export const watched = (name: Component) => `${name}-watched`;
+
 /**
- * One way in for load, scrapes and probes. Also to a component that is not ready: it says so itself, with 503 and metrics,
- * which tells its clients and Prometheus more than a refused connection would.
+ * Two ways in. For clients, to what is ready: a pod on a lost node must not get every second request. For scrapes and probes, also to
+ * what is not: it says so itself, with 503 and metrics, which is more than a refused connection would tell.
  */
-function service(name: Component): Manifest {
-  return {
+function services(name: Component): Manifest[] {
+  const way = (service: string, publishNotReadyAddresses: boolean) => ({
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name, namespace: NAMESPACE },
+    metadata: { name: service, namespace: NAMESPACE },
     spec: {
-      type: 'NodePort',
-      publishNotReadyAddresses: true,
+      ...{ type: 'NodePort', publishNotReadyAddresses },
       selector: { app: name },
       ports: [{ name: 'http', port: PORT, targetPort: 'http' }],
     },
-  };
+  });
+  return [way(name, false), way(watched(name), true)];
 }
 
 function disruptionBudget(name: Component): Manifest {

@@ -44,7 +44,7 @@ const RESTRICTED = {
 
 /**
  * A cluster of nodes with fixed names. A minority that is cut off pauses (`pause_minority`), as RabbitMQ's documentation advises
- * for queues that must not lose ("Clustering and Network Partitions"). Its data is thrown away with the run.
+ * for queues that must not lose ("Clustering and Network Partitions"). Its volumes go with the run's namespace.
  */
 export function rabbitmq(
   options: Placed & { replicas: number; password: string; cookie: string; statisticsMs: number },
@@ -174,12 +174,18 @@ export function rabbitmq(
               },
             ],
             volumes: [
-              { name: 'data', emptyDir: {} },
               { name: 'tmp', emptyDir: {} },
               { name: 'config', secret: { secretName: RABBITMQ_SECRET } },
             ],
           },
         },
+        // A node that comes back without its data is a stranger to its peers.
+        volumeClaimTemplates: [
+          {
+            metadata: { name: 'data' },
+            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+          },
+        ],
       },
     }),
   ];
