@@ -14,6 +14,8 @@ export interface ComponentDriver {
   impact(component: string): Promise<Impact>;
   /** Undo of `hold`, known before it is done; none where the end of the run's processes undoes it. */
   undoOf(component: string): UndoOperation[];
+  /** Whether `hold` would be taken; changes nothing. */
+  rehearse(component: string): Promise<void>;
   /** Killed, and no restart until release. @returns what was done, for the journal */
   hold(component: string): Promise<string>;
   release(component: string): Promise<void>;
@@ -35,6 +37,8 @@ export interface Reach {
 export interface NetworkDriver {
   /** What `blackhole` takes: all whose packets vanish. */
   impact(component: string): Impact;
+  /** Whether `blackhole` would be taken; changes nothing. */
+  rehearse(fault: string, component: string): Promise<void>;
   /** Undo of `blackhole`, known before it is done. */
   undoOf(fault: string): UndoOperation;
   /** Packets to and from the component's service port vanish in both directions; nothing is refused. */
@@ -65,6 +69,8 @@ export interface ClusterDriver {
   namespace: string;
   /** kubectl in the platform's namespace, unless the arguments name another. @returns what it printed */
   kubectl(...args: string[]): Promise<string>;
+  /** Whether the API server would take the object: admission, validation and rights; changes nothing. */
+  rehearse(object: ChaosObject): Promise<void>;
   /** Applies a Chaos Mesh object and waits until it is in place. @throws HarnessError with what Chaos Mesh said when it is not in time */
   inject(object: ChaosObject): Promise<void>;
   /** Ends `inject`: resolves when Chaos Mesh has taken the fault back. */

@@ -26,6 +26,8 @@ export type Allow = (impact: Impact) => void;
 export interface ArmedFault {
   /** Undo operations for the reaper, written to disk before `inject`. Empty when the death of the run's processes undoes it. */
   undo: UndoOperation[];
+  /** Lets the target say, before the load begins, whether it would take the act; changes nothing. @throws HarnessError with its words */
+  rehearse?(): Promise<void>;
   /** Asks `allow` before it acts, and each time before it acts again. @returns what was done */
   inject(allow: Allow): Promise<string>;
   revert(): Promise<void>;

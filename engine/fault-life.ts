@@ -44,6 +44,17 @@ export class FaultLife {
     this.onRefused = onRefused;
   }
 
+  /** @throws HarnessError when the target would not take the fault: better before the load than in its middle. */
+  async rehearse(): Promise<void> {
+    try {
+      await this.armed.rehearse?.();
+    } catch (error) {
+      throw new HarnessError(
+        `the target would not take fault ${this.planned.name}: ${(error as Error).message}`,
+      );
+    }
+  }
+
   /** Injects, then watches for the effect. Never throws: the judge reads failures from the journal. */
   async begin(): Promise<void> {
     const fault = this.planned.name;

@@ -257,6 +257,7 @@ export class Run {
         },
       );
     });
+    for (const fault of faults) await fault.rehearse();
     this.clock.setOrigin((await load.begin()) / 1000);
     this.journal.write({ type: 'run.started' }, performance.now() - this.clock.now());
     for (const stream of plan.streams) this.journal.write({ type: 'load.started', stream: stream.name });

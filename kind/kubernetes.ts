@@ -1,4 +1,5 @@
 /** What is done to the cluster, by kubectl. */
+import { randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -57,12 +58,18 @@ export class Kubernetes {
     await this.do('rollout', 'status', 'deployment', '-n', namespace, `--timeout=${seconds}s`);
   }
 
-  private async applyOnce(items: Manifest[]): Promise<void> {
-    const file = join(kindCache(), `.apply-${process.pid}.json`);
+  /** Lets the server say whether it would take them: admission, validation and rights, and no change. @throws HarnessError with its words */
+  rehearse(manifests: Manifest[]): Promise<void> {
+    return this.applyOnce(manifests, ['--dry-run=server']);
+  }
+
+  private async applyOnce(items: Manifest[], flags: string[] = []): Promise<void> {
+    // Of its own: two faults may begin at the same instant.
+    const file = join(kindCache(), `.apply-${randomUUID()}.json`);
     writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), { mode: 0o600 });
     try {
       // By the server: the annotation that kubectl itself would leave is too long for some kinds.
-      await this.do('apply', '--server-side', '--force-conflicts', '-f', file);
+      await this.do('apply', '--server-side', '--force-conflicts', ...flags, '-f', file);
     } finally {
       rmSync(file, { force: true });
     }

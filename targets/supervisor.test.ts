@@ -52,6 +52,7 @@ async function server(over: Partial<ComponentSpec> = {}): Promise<ComponentSpec>
 const drivers = () => ({
   components: {
     names: () => supervisor.names(),
+    rehearse: async () => {},
     impact: async (name: string) => ({ pods: [{ name }], nodes: [], workloads: [] }),
     undoOf: () => [],
     async hold(name: string) {

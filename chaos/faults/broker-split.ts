@@ -20,6 +20,7 @@ export const brokerSplit: FaultKind = {
     const undo = cluster.undo.delete(`networkchaos.chaos-mesh.org/${chaos.metadata.name}`);
     return {
       undo: [undo],
+      rehearse: () => cluster.rehearse(chaos),
       async inject(allow) {
         // The packets of all nodes are filtered, on both sides of the cut.
         allow(cluster.impactOfPods('rabbitmq'));

@@ -33,6 +33,7 @@ export const buildsKilled: FaultKind = {
     };
     return {
       undo: [undo],
+      rehearse: () => cluster.rehearse(chaos([])),
       async inject(allow) {
         const deadline = performance.now() + WAIT_MS;
         while (performance.now() < deadline) {

@@ -23,6 +23,7 @@ const abilities: Abilities = {
 function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open') {
   const asked: string[] = [];
   const injected: ChaosObject[] = [];
+  const rehearsed: ChaosObject[] = [];
   const frozen: string[] = [];
   const cluster: ClusterDriver = {
     namespace: 'lab',
@@ -32,6 +33,9 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     },
     async inject(object) {
       injected.push(object);
+    },
+    async rehearse(object) {
+      rehearsed.push(object);
     },
     recover: async () => {},
     podsOf: (component) => [`${component}-1`],
@@ -63,6 +67,9 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
   };
   const components = {
     impact: async (component) => cluster.impactOfPods(component),
+    async rehearse(component) {
+      asked.push(`scale ${component} to 0 --dry-run=server`);
+    },
     undoOf: () => [],
     async hold(component) {
       asked.push(`scale ${component} to 0`);
@@ -72,7 +79,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     probe: async () => ({ seen: true, detail: 'no answer' }),
   } as Partial<ComponentDriver> as ComponentDriver;
   const drivers: Drivers = { cluster, components };
-  return { drivers, asked, injected, frozen };
+  return { drivers, asked, injected, rehearsed, frozen };
 }
 
 describe('component-unstartable', () => {
@@ -238,5 +245,24 @@ describe('a fault that is not allowed to act', () => {
     expect(impacts).toHaveLength(1);
     expect((impacts[0]?.pods.length ?? 0) + (impacts[0]?.nodes.length ?? 0)).toBeGreaterThan(0);
     expect([asked.filter((command) => !command.startsWith('get ')), injected, frozen]).toEqual([[], [], []]);
+  });
+});
+
+describe('a rehearsal', () => {
+  it.each([
+    ['component-killed', { component: 'builder' }],
+    ['component-unstartable', { component: 'builder', by: 'memory' }],
+    ['component-stressed', { component: 'builder', workers: 1 }],
+    ['builds-killed', {}],
+    ['broker-split', {}],
+    ['dns-gone', {}],
+  ])('of %s asks the server, and changes nothing', async (kind, params) => {
+    const { drivers, asked, injected, rehearsed } = lab();
+    await FAULTS.get(kind)
+      ?.arm('it', params as FaultParams, drivers)
+      .rehearse?.();
+    expect(asked.length + rehearsed.length).toBe(1);
+    expect(asked.filter((command) => !command.endsWith('--dry-run=server'))).toEqual([]);
+    expect(injected).toEqual([]);
   });
 });

@@ -15,6 +15,7 @@ export const componentKilled: FaultKind = {
     const component = String(params.component);
     return {
       undo: components.undoOf(component),
+      rehearse: () => components.rehearse(component),
       async inject(allow) {
         allow(await components.impact(component));
         return components.hold(component);

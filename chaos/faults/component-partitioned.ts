@@ -26,6 +26,7 @@ export const componentPartitioned: FaultKind = {
     const undo = network.undoOf(name);
     return {
       undo: [undo],
+      rehearse: () => network.rehearse(name, component),
       async inject(allow) {
         allow(network.impact(component));
         await network.blackhole(name, component);

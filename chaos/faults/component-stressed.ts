@@ -39,6 +39,7 @@ export const componentStressed: FaultKind = {
     const undo = cluster.undo.delete(`stresschaos.chaos-mesh.org/${chaos.metadata.name}`);
     return {
       undo: [undo],
+      rehearse: () => cluster.rehearse(chaos),
       async inject(allow) {
         allow(cluster.impactOfPods(component));
         await cluster.inject(chaos);

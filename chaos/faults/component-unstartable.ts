@@ -63,10 +63,13 @@ export const componentUnstartable: FaultKind = {
     };
     const { broken, whole, value } = changes[by];
     const undo = cluster.undo.patch(object, { patch: container(whole), field: FIELD[by], value });
-    const patch = (change: object) =>
-      cluster.kubectl('patch', object, '--type=strategic', `--patch=${JSON.stringify(container(change))}`);
+    const patch = (change: object, ...flags: string[]) =>
+      cluster.kubectl(
+        ...['patch', object, '--type=strategic', `--patch=${JSON.stringify(container(change))}`, ...flags],
+      );
     return {
       undo: [undo],
+      rehearse: async () => void (await patch(broken, '--dry-run=server')),
       async inject(allow) {
         allow(await components.impact(component));
         await patch(broken);

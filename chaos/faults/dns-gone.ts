@@ -16,10 +16,11 @@ export const dnsGone: FaultKind = {
   arm(_name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const undo = cluster.undo.scale(DNS, REPLICAS, SYSTEM);
-    const scale = (replicas: number) =>
-      cluster.kubectl('scale', DNS, `--replicas=${replicas}`, `--namespace=${SYSTEM}`);
+    const scale = (replicas: number, ...flags: string[]) =>
+      cluster.kubectl('scale', DNS, `--replicas=${replicas}`, `--namespace=${SYSTEM}`, ...flags);
     return {
       undo: [undo],
+      rehearse: async () => void (await scale(0, '--dry-run=server')),
       async inject(allow) {
         const selector = ['--selector=k8s-app=kube-dns', `--namespace=${SYSTEM}`, '--output=name'];
         const pods = (await cluster.kubectl('get', 'pods', ...selector)).trim().split(/\s+/).filter(Boolean);

@@ -74,6 +74,11 @@ export function componentDriver(
       const { object, replicas, namespace } = ownerOf(component);
       return [cluster.undo.scale(object, replicas, namespace)];
     },
+    async rehearse(component) {
+      const { object, namespace } = ownerOf(component);
+      const where = [`--namespace=${namespace}`, '--dry-run=server'];
+      await cluster.kubectl('scale', object, '--replicas=0', ...where);
+    },
     async hold(component) {
       const { object, namespace } = ownerOf(component);
       const pods = await podsOf(component);
@@ -120,6 +125,7 @@ export function networkDriver(cluster: ClusterDriver): NetworkDriver {
         workloads: all.flatMap(({ workloads }) => workloads),
       };
     },
+    rehearse: (fault, component) => cluster.rehearse(partition(`faultline-${fault}`, component)),
     undoOf,
     address: (component) => ({ host: component, port: BROKER_PORT }),
     async blackhole(fault, component) {

@@ -27,6 +27,10 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
   const way = { kubectl: state.kubectl, kubeconfig };
   const inside = { ...way, namespace: NAMESPACE };
   const kubectl = (...args: string[]) => cluster.do('--namespace', NAMESPACE, ...args);
+  const placed = ({ metadata, ...object }: ChaosObject) => ({
+    ...object,
+    metadata: { ...metadata, namespace: NAMESPACE },
+  });
   const nameOf = (object: ChaosObject) =>
     `${object.kind.toLowerCase()}.chaos-mesh.org/${object.metadata.name}`;
   // Both streams, and no error: the probe reads what the shell said.
@@ -42,9 +46,9 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
   return {
     namespace: NAMESPACE,
     kubectl,
+    rehearse: (object) => cluster.rehearse([placed(object)]),
     async inject(object) {
-      const { metadata } = object;
-      await cluster.apply([{ ...object, metadata: { ...metadata, namespace: NAMESPACE } }]);
+      await cluster.apply([placed(object)]);
       await untilInjected(kubectl, nameOf(object));
     },
     async recover(object) {

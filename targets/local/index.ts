@@ -166,6 +166,7 @@ export const localTarget: Target = {
         components: {
           names: () => supervisor.names(),
           impact: async (name) => impactOf(name),
+          rehearse: async () => {},
           // The run's supervisor holds it; when the run dies, its processes go with it, and nothing is held any more.
           undoOf: () => [],
           async hold(name) {

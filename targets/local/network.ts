@@ -35,6 +35,8 @@ export function nftNetwork(
   };
   return {
     impact,
+    // Tried when the plan was made: blackholeImpossible.
+    rehearse: async () => {},
     address: addressOf,
     undoOf: (fault) => ({ op: 'delete-nft-table', table: table(fault) }),
     async blackhole(fault, component) {
