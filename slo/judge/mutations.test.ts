@@ -240,6 +240,19 @@ describe('a lost or changed line of the journal', () => {
       'fault/kill-builder',
     ],
     [
+      'a guardrail kept it from acting again',
+      (r) =>
+        r.journal.push({
+          t: 21_000,
+          type: 'fault.error',
+          fault: 'kill-builder',
+          step: 'guardrail',
+          message: 'it would take 2 pods',
+        }),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
       'the effect was there before',
       (r) =>
         r.journal.push({

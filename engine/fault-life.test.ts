@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Allow, ArmedFault, Impact } from '../chaos/fault.ts';
+import { GuardrailError } from '../chaos/guardrails/guard.ts';
+import { UndoLog } from '../chaos/undo/log.ts';
+import type { PlannedFault } from '../evidence/plan.ts';
+import { FaultLife } from './fault-life.ts';
+import { Journal } from './journal.ts';
+
+const IMPACT: Impact = {
+  pods: [{ namespace: 'ns', name: 'a' }, { name: 'b' }],
+  nodes: ['n'],
+  workloads: [{ name: 'w', hit: 1, of: 3 }],
+};
+const planned = {
+  name: 'it',
+  kind: 'a-kind',
+  params: {},
+  undo: 'u',
+  probe: 'p',
+  injectMs: 0,
+  revertMs: 1000,
+  effectWithinMs: 300,
+} as unknown as PlannedFault;
+
+let directory: string;
+let journal: Journal;
+let undo: UndoLog;
+let done: string[];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'faultline-life-'));
+  journal = new Journal(join(directory, 'journal.ndjson'));
+  undo = new UndoLog(directory);
+  done = [];
+});
+afterEach(() => {
+  journal.close();
+  undo.close();
+  rmSync(directory, { recursive: true });
+});
+
+function life(inject: ArmedFault['inject'], guard: Allow = () => {}, rehearse?: () => Promise<void>) {
+  const refused: string[] = [];
+  let there = false;
+  const armed: ArmedFault = {
+    undo: [],
+    async inject(allow) {
+      const detail = await inject(allow);
+      done.push('injected');
+      there = true;
+      return detail;
+    },
+    async revert() {
+      done.push('reverted');
+      there = false;
+    },
+    probe: async () => ({ seen: there, detail: '' }),
+    audit: async () => [],
+    ...(rehearse ? { rehearse } : {}),
+  };
+  const onRefused = (why: string) => refused.push(why);
+  return { refused, it: new FaultLife(planned, armed, journal, undo, { guard, onRefused }) };
+}
+
+const entries = () =>
+  readFileSync(join(directory, 'journal.ndjson'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string; step?: string; message?: string });
+const types = () => entries().map(({ type }) => type);
+
+describe('the life of a fault', () => {
+  it('says what it takes before it acts', async () => {
+    const { it: fault, refused } = life(async (allow) => {
+      allow(IMPACT);
+      return 'done';
+    });
+    await fault.begin();
+    await fault.end();
+    expect(types()).toEqual([
+      'fault.undo-recorded',
+      'fault.injecting',
+      'fault.impact',
+      'fault.injected',
+      'fault.effect-seen',
+      'fault.reverting',
+      'fault.reverted',
+      'fault.effect-gone',
+      'fault.audit',
+    ]);
+    expect(entries()[2]).toMatchObject({ pods: ['ns/a', 'b'], nodes: ['n'], workloads: IMPACT.workloads });
+    expect(refused).toEqual([]);
+  });
+
+  it('does not act when a guardrail says no, stops the run, and is reverted all the same', async () => {
+    const guard = () => {
+      throw new GuardrailError(['too much'], 'g.yaml');
+    };
+    const { it: fault, refused } = life(async (allow) => {
+      allow(IMPACT);
+      return 'done';
+    }, guard);
+    await fault.begin();
+    expect(refused).toEqual(['too much (guardrails: g.yaml)']);
+    expect(entries().filter(({ type }) => type === 'fault.error')).toMatchObject([
+      { step: 'guardrail', message: 'too much (guardrails: g.yaml)' },
+    ]);
+    await fault.end();
+    expect(done).toEqual(['reverted']);
+    expect(types()).not.toContain('fault.injected');
+  });
+
+  it('is an error of the harness when it acts without asking', async () => {
+    const { it: fault } = life(async () => 'done');
+    await fault.begin();
+    expect(entries().at(-1)).toMatchObject({
+      type: 'fault.error',
+      step: 'inject',
+      message: expect.stringMatching(/a-kind did not say what it takes/),
+    });
+  });
+
+  it('names the fault that the target would not take', async () => {
+    const { it: fault } = life(
+      async () => '',
+      () => {},
+      () => Promise.reject(new Error('forbidden')),
+    );
+    await expect(fault.rehearse()).rejects.toThrow('the target would not take fault it: forbidden');
+  });
+});
