@@ -26,6 +26,14 @@ describe('load', () => {
       'p99 of the lateness is 60 ms',
     ],
     [
+      'sent late for a stream of its rate',
+      (r) => {
+        r.plan.load.maxLatenessMs = 1;
+        for (const x of of(r, 'invocations').slice(0, 13)) x.sent_us = x.intended_us + 2600;
+      },
+      'p99 of the lateness is 2.6 ms: more than 2.5 ms',
+    ],
+    [
       'sent long before its time',
       (r) =>
         Object.assign(of(r, 'invocations')[500] as Request, {
@@ -69,6 +77,14 @@ describe('load', () => {
       expect(verdict.verdict).toBe('unknown');
     });
   }
+
+  it('is not late when a twentieth of the interval between two requests is not passed', async () => {
+    const verdict = await judged((r) => {
+      r.plan.load.maxLatenessMs = 1;
+      for (const x of of(r, 'invocations').slice(0, 13)) x.sent_us = x.intended_us + 2400;
+    });
+    expect(check(verdict, 'load/invocations').verdict).toBe('pass');
+  });
 
   it('one per cent unsent is tolerated by the plan', async () => {
     expect(
