@@ -28,17 +28,18 @@ for (const directory of new Set(files.map((file) => dirname(file)))) {
   for (const { name, kind } of bundle.plan.faults) {
     const at = (type: JournalEntry['type']) =>
       entries.find((entry) => entry.type === type && 'fault' in entry && entry.fault === name)?.t;
-    const key = `${bundle.plan.target.name} ${kind}`;
-    const times = kinds.get(key) ?? { seen: [], gone: [], notSeen: 0 };
-    kinds.set(key, times);
     const [injecting, seen, reverted, gone] = [
       at('fault.injecting'),
       at('fault.effect-seen'),
       at('fault.reverted'),
       at('fault.effect-gone'),
     ];
-    if (injecting !== undefined && seen !== undefined) times.seen.push(seen - injecting);
-    else if (injecting !== undefined) times.notSeen++;
+    if (injecting === undefined) continue;
+    const key = `${bundle.plan.target.name} ${kind}`;
+    const times = kinds.get(key) ?? { seen: [], gone: [], notSeen: 0 };
+    kinds.set(key, times);
+    if (seen !== undefined) times.seen.push(seen - injecting);
+    else times.notSeen++;
     if (reverted !== undefined && gone !== undefined) times.gone.push(gone - reverted);
   }
 }
