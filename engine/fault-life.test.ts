@@ -94,7 +94,7 @@ describe('the life of a fault', () => {
     expect(refused).toEqual([]);
   });
 
-  it('does not act when a guardrail says no, stops the run, and is reverted all the same', async () => {
+  it('does not act when a guardrail says no, stops the run, and has nothing to revert', async () => {
     const guard = () => {
       throw new GuardrailError(['too much'], 'g.yaml');
     };
@@ -108,8 +108,27 @@ describe('the life of a fault', () => {
       { step: 'guardrail', message: 'too much (guardrails: g.yaml)' },
     ]);
     await fault.end();
-    expect(done).toEqual(['reverted']);
+    expect(done).toEqual([]);
     expect(types()).not.toContain('fault.injected');
+    expect(types()).not.toContain('fault.reverting');
+  });
+
+  it('stops the run when a later act is refused, and is reverted', async () => {
+    let again: (() => void) | undefined;
+    let acts = 0;
+    const guard = () => {
+      if (++acts > 1) throw new GuardrailError(['too often'], 'g.yaml');
+    };
+    const { it: fault, refused } = life(async (allow) => {
+      allow(IMPACT);
+      again = () => allow(IMPACT);
+      return 'done';
+    }, guard);
+    await fault.begin();
+    expect(again).toThrow('too often');
+    expect(refused).toEqual(['too often (guardrails: g.yaml)']);
+    await fault.end();
+    expect(done).toEqual(['injected', 'reverted']);
   });
 
   it('is an error of the harness when it acts without asking', async () => {

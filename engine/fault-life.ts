@@ -24,6 +24,7 @@ export class FaultLife {
   private readonly onRefused: (why: string) => void;
   private undoIds: number[] = [];
   private asked = false;
+  private injected = false;
 
   /**
    * @param guard throws GuardrailError for what is not allowed
@@ -79,9 +80,13 @@ export class FaultLife {
       const detail = await this.armed.inject(this.allow);
       if (!this.asked)
         throw new HarnessError(`${this.planned.kind} did not say what it takes: please report this`);
+      this.injected = true;
       this.journal.write({ type: 'fault.injected', fault, detail });
     } catch (error) {
-      if (!(error instanceof GuardrailError))
+      if (error instanceof GuardrailError) {
+        await this.overIfClean();
+        this.onRefused(error.message);
+      } else
         this.journal.write({ type: 'fault.error', fault, step: 'inject', message: (error as Error).message });
       return;
     }
@@ -101,12 +106,25 @@ export class FaultLife {
       this.journal.write({ type: 'fault.error', fault, step: 'revert', message: (error as Error).message });
     }
     await this.watch(false, 'fault.effect-gone', 'fault.effect-not-gone');
-    const leaks = await this.armed
-      .audit()
-      .catch((error: Error) => [`the audit itself failed: ${error.message}`]);
+    const leaks = await this.leaks();
     this.journal.write({ type: 'fault.audit', fault, clean: leaks.length === 0, leaks });
     // A leak stays in the undo log, so that the reaper tries again.
-    if (leaks.length === 0) for (const id of this.undoIds) this.undoLog.done(id);
+    if (leaks.length === 0) this.undone();
+  }
+
+  /** What was not done needs no revert, which would fail for want of what to undo; what an earlier act left is reverted as usual. */
+  private async overIfClean(): Promise<void> {
+    if ((await this.leaks()).length > 0) return;
+    this.state = 'over';
+    this.undone();
+  }
+
+  private leaks(): Promise<string[]> {
+    return this.armed.audit().catch((error: Error) => [`the audit itself failed: ${error.message}`]);
+  }
+
+  private undone(): void {
+    for (const id of this.undoIds) this.undoLog.done(id);
   }
 
   private readonly allow: Allow = (impact) => {
@@ -119,7 +137,8 @@ export class FaultLife {
     } catch (error) {
       const { message } = error as Error;
       this.journal.write({ type: 'fault.error', fault, step: 'guardrail', message });
-      this.onRefused(message);
+      // Before the injection is complete, `begin` sees to what there is to undo, and then says so.
+      if (this.injected) this.onRefused(message);
       throw error;
     }
   };

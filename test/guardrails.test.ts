@@ -22,12 +22,12 @@ describe('guardrails', () => {
     const verdict = verdictOf(onlyBundle(out));
     expect([code, verdict.verdict]).toEqual([2, 'unknown']);
     expect(verdict.run.outcomeReason).toMatch(
-      /it would take 1 pods, and spec\.blastRadius\.pods is 0: builder/,
+      /it would take 1 pods, and spec\.blastRadius\.pods is 0: rabbitmq/,
     );
     expect(stdout).not.toMatch(/effect seen/);
     const journal = readFileSync(join(onlyBundle(out), 'journal.ndjson'), 'utf8');
     expect(journal).toMatch(
-      /"type":"fault\.impact".*"pods":\["builder"\]|"pods":\["builder"\].*"type":"fault\.impact"/,
+      /"type":"fault\.impact".*"pods":\["rabbitmq"\]|"pods":\["rabbitmq"\].*"type":"fault\.impact"/,
     );
     expect(journal).not.toMatch(/"type":"fault\.injected"/);
     expect(remains()).toEqual([]);
