@@ -93,6 +93,10 @@ async function run(options: RunOptions): Promise<void> {
       );
     }
     if (interrupted) break;
+    if (current.frozenBecause !== undefined) {
+      say(`  frozen: no other scenario is run (${current.frozenBecause})`);
+      break;
+    }
   }
 
   say(`\n${renderVerdictTable(verdicts.map((v) => v.verdict))}`);

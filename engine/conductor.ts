@@ -55,7 +55,7 @@ export async function conduct(
     act.do();
   }
   for (const fault of faults)
-    if (fault.state === 'active')
+    if (fault.state !== 'over')
       lives.set(
         fault,
         Promise.all([lives.get(fault), fault.end()]).then(() => {}),

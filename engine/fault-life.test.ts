@@ -66,8 +66,8 @@ function life(inject: ArmedFault['inject'], guard: Allow = () => {}, rehearse?: 
 
 const entries = () =>
   readFileSync(join(directory, 'journal.ndjson'), 'utf8')
-    .trim()
     .split('\n')
+    .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as { type: string; step?: string; message?: string });
 const types = () => entries().map(({ type }) => type);
 
@@ -129,6 +129,41 @@ describe('the life of a fault', () => {
     expect(refused).toEqual(['too often (guardrails: g.yaml)']);
     await fault.end();
     expect(done).toEqual(['injected', 'reverted']);
+  });
+
+  it('waits at its end for an act that is on its way, and lets no other follow', async () => {
+    let land = () => {};
+    let again: (() => void) | undefined;
+    const { it: fault } = life(async (allow) => {
+      allow(IMPACT);
+      again = () => allow(IMPACT);
+      await new Promise<void>((resolve) => {
+        land = resolve;
+      });
+      return 'done';
+    });
+    const begun = fault.begin();
+    await expect.poll(() => types().includes('fault.impact')).toBe(true);
+    const ended = fault.end();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(done).toEqual([]);
+    expect(again).toThrow(/the time of fault it is over/);
+    land();
+    await Promise.all([begun, ended]);
+    expect(done).toEqual(['injected', 'reverted']);
+    expect(types()).not.toContain('fault.error');
+  });
+
+  it('does not begin when its end came while the probe looked', async () => {
+    const { it: fault } = life(async (allow) => {
+      allow(IMPACT);
+      return 'done';
+    });
+    const begun = fault.begin();
+    await fault.end();
+    await begun;
+    expect(done).toEqual([]);
+    expect(types()).toEqual([]);
   });
 
   it('is an error of the harness when it acts without asking', async () => {

@@ -25,6 +25,7 @@ export class FaultLife {
   private undoIds: number[] = [];
   private asked = false;
   private injected = false;
+  private injection: Promise<string> | undefined;
 
   /**
    * @param guard throws GuardrailError for what is not allowed
@@ -69,6 +70,7 @@ export class FaultLife {
           step: 'probe',
           message: `the effect was there before the injection: ${before.detail}`,
         });
+      if (this.isOver()) return;
       for (const undo of this.armed.undo) {
         this.undoIds.push(this.undoLog.record(`fault ${fault}`, undo));
         this.journal.write({ type: 'fault.undo-recorded', fault, undo: describeUndo(undo) });
@@ -77,7 +79,8 @@ export class FaultLife {
         this.journal.write({ type: 'fault.undo-recorded', fault, undo: this.planned.undo });
       this.journal.write({ type: 'fault.injecting', fault });
       this.state = 'active';
-      const detail = await this.armed.inject(this.allow);
+      this.injection = this.armed.inject(this.allow);
+      const detail = await this.injection;
       if (!this.asked)
         throw new HarnessError(`${this.planned.kind} did not say what it takes: please report this`);
       this.injected = true;
@@ -86,18 +89,21 @@ export class FaultLife {
       if (error instanceof GuardrailError) {
         await this.overIfClean();
         this.onRefused(error.message);
-      } else
+      } else if (!this.isOver())
         this.journal.write({ type: 'fault.error', fault, step: 'inject', message: (error as Error).message });
       return;
     }
-    await this.watch(true, 'fault.effect-seen', 'fault.effect-not-seen');
+    if (!this.isOver()) await this.watch(true, 'fault.effect-seen', 'fault.effect-not-seen');
   }
 
   /** Reverts, waits until the effect is gone, and audits. Never throws. */
   async end(): Promise<void> {
-    if (this.state !== 'active') return;
-    const fault = this.planned.name;
+    const wasActive = this.state === 'active';
     this.state = 'over';
+    if (!wasActive) return;
+    const fault = this.planned.name;
+    // An act that is on its way would land after its own undo, and nobody would look again.
+    await this.injection?.catch(() => {});
     this.journal.write({ type: 'fault.reverting', fault });
     try {
       await this.armed.revert();
@@ -127,7 +133,12 @@ export class FaultLife {
     for (const id of this.undoIds) this.undoLog.done(id);
   }
 
+  private isOver(): boolean {
+    return this.state === 'over';
+  }
+
   private readonly allow: Allow = (impact) => {
+    if (this.isOver()) throw new HarnessError(`the time of fault ${this.planned.name} is over`);
     this.asked = true;
     const fault = this.planned.name;
     const pods = impact.pods.map(({ namespace, name }) => (namespace ? `${namespace}/${name}` : name));

@@ -60,6 +60,8 @@ export class Run {
   private readonly stopSignal = new StopSignal();
   private readonly clock = new RunClock();
   private readonly journal: Journal;
+  /** Set when a freeze stopped this run: others shall not follow it, although what froze it may be gone with its namespace. */
+  frozenBecause: string | undefined;
   /** Set while the target is up. */
   private running: RunningTarget | undefined;
   /** Made in `execute`, when the reaper watches. */
@@ -97,6 +99,8 @@ export class Run {
     let crash: Error | undefined;
     const freeze = setInterval(() => this.stopWhenFrozen(), FREEZE_EVERY_MS);
     try {
+      this.stopWhenFrozen();
+      this.stopSignal.throwIfStopped();
       reaper = await startReaper(directories.work, plan.run.id, join(directories.logs, 'reaper.log'));
       // What the harness calls (kubectl, docker) is of the run as well: one that is still at it when the harness is killed would act
       // after its undo. The reaper has been started, and is not.
@@ -330,8 +334,9 @@ export class Run {
 
   private stopWhenFrozen(): void {
     const why = frozen(this.request.guardrails) ?? this.running?.frozen?.();
-    if (why !== undefined && !this.stopSignal.stopped)
-      this.abort({ outcome: 'aborted', reason: `frozen: ${why}`, blame: 'evidence' }, 'freeze');
+    if (why === undefined || this.stopSignal.stopped) return;
+    this.frozenBecause = why;
+    this.abort({ outcome: 'aborted', reason: `frozen: ${why}`, blame: 'evidence' }, 'freeze');
   }
 
   private abort(reason: StopReason, condition: string): void {

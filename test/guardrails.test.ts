@@ -36,10 +36,11 @@ describe('guardrails', () => {
   it('stop a run that is frozen in its middle: unknown, undone', async () => {
     const out = bundles();
     const { file, freeze } = guardrails('');
-    const run = faultline(['run', SHORT, '--out', out, '--guardrails', file]);
+    const run = faultline(['run', SHORT, 'steady-control', '--out', out, '--guardrails', file]);
     await run.says(/effect seen/);
     writeFileSync(freeze, '');
     const { code, stdout } = await run.ended;
+    expect(stdout).toMatch(/no other scenario is run/);
     expect(stdout).toMatch(/frozen: .*freeze exists: remove it[\s\S]*reverted[\s\S]*effect gone/);
     expect([code, verdictOf(onlyBundle(out)).run.outcome]).toEqual([2, 'aborted']);
     expect(remains()).toEqual([]);

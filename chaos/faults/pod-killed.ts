@@ -21,6 +21,8 @@ export const podKilled: FaultKind = {
     const components = required(drivers.components, 'components');
     const component = String(params.component);
     let timer: NodeJS.Timeout | undefined;
+    let reverted = false;
+    let onItsWay: Promise<unknown> = Promise.resolve();
     const kill = async (allow: Allow): Promise<string> => {
       const pods = component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component);
       allow(cluster.impactOfPods(component, pods));
@@ -42,12 +44,16 @@ export const podKilled: FaultKind = {
         const done = await kill(allow);
         const { everySeconds } = params;
         // A repetition that fails is seen by nobody else than the probe, which looks at the component.
-        if (everySeconds)
-          timer = setInterval(() => void kill(allow).catch(() => {}), Number(everySeconds) * 1000);
+        const again = () => {
+          onItsWay = onItsWay.then(() => (reverted ? undefined : kill(allow))).catch(() => {});
+        };
+        if (everySeconds && !reverted) timer = setInterval(again, Number(everySeconds) * 1000);
         return everySeconds ? `${done}; again every ${everySeconds} s` : done;
       },
       async revert() {
+        reverted = true;
         clearInterval(timer);
+        await onItsWay;
       },
       async probe() {
         if (component !== 'rabbitmq') return components.probe(component);

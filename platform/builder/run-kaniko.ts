@@ -34,6 +34,8 @@ type Attempt = JobEnd | { type: 'registry'; message: string };
 export function kanikoJobs(config: KanikoConfig): Jobs {
   const cluster = new Cluster(config.namespace);
   const waiting = new Map<string, (job: KubeObject | undefined) => void>();
+  /** By id of the build, the attempt that comes after one that crashed: its Job is still there, and over. */
+  const afterCrash = new Map<string, number>();
   const jobs: Watching = cluster.watch(
     { apiVersion: 'batch/v1', kind: 'Job', plural: 'jobs', labels: 'lambda.knative.io/build=true' },
     (job, gone) => {
@@ -79,11 +81,13 @@ export function kanikoJobs(config: KanikoConfig): Jobs {
       try {
         const policy = { ...spec, onRetry: (retry: Retry) => onRetry({ type: 'retry', ...retry }) };
         const source = await storeSource(spec.source, spec.store, policy);
-        for (let n = 1; ; n++) {
+        for (let n = afterCrash.get(spec.id) ?? 1; ; n++) {
           const left = until - performance.now();
           if (signal.aborted) return { type: 'stopped' };
           if (left <= 0) return { type: 'deadline' };
           const end = await attempt({ ...spec, source }, jobName(spec, n), left, signal);
+          if (end.type === 'crashed') afterCrash.set(spec.id, n + 1);
+          else afterCrash.delete(spec.id);
           if (end.type !== 'registry') return end;
           const throttled = /\b429\b|TOOMANYREQUESTS/.test(end.message);
           if (n >= spec.maxAttempts || (throttled && spec.giveUpOn429))
