@@ -42,6 +42,7 @@ const checks: Step[] = [
 ];
 const tests: Step[] = [vitest('unit', 12), vitest('blackbox', 40)];
 /** CI only: `make e2e` is for those who are at work. */
+const ENGINE_WITHIN_MS = 5 * 60_000;
 const CI_MINUTES = Number(process.env.CI_MINUTES || 60);
 
 async function run(step: Step): Promise<{ ok: boolean; counts: Counts; summary: string }> {
@@ -77,7 +78,13 @@ for (const step of checksOnly ? checks : [...checks, ...tests]) {
 }
 if (!checksOnly && process.env.CI && !abort.signal.aborted) {
   const minutes = { gone: (performance.now() - began) / 60_000, limit: CI_MINUTES };
-  const budget = kindBudget(minutes, missingCommands());
+  let budget = kindBudget(minutes, missingCommands());
+  if (budget.run) {
+    const engine = await exec('make', ['engine'], { env, cwd: project, timeoutMs: ENGINE_WITHIN_MS });
+    const why = engine.output.trim().split('\n').at(-1);
+    if (engine.code !== 0)
+      budget = { run: false, because: `the kind cluster is NOT tried: no container engine: ${why}` };
+  }
   console.log(budget.because);
   env.FAULTLINE_KIND = budget.run ? 'yes' : 'no';
   const { counts, summary } = await run(vitest('kind', Math.max(1, minutes.limit - minutes.gone)));
