@@ -3,12 +3,19 @@ import { HarnessError } from './errors.ts';
 
 const PORTS = { from: 20_000, to: 32_000 };
 
+/** As many numbers as were asked for, so that each can be given its name. */
+type Ports<N extends number, Found extends number[] = []> = number extends N
+  ? number[]
+  : Found['length'] extends N
+    ? Found
+    : Ports<N, [...Found, number]>;
+
 /**
  * Free TCP ports on 127.0.0.1, all different. Below the kernel's ephemeral range (32768 and up), where an outgoing
  * connection of another process could take one between this check and the service's bind.
  * @throws HarnessError when there are not enough
  */
-export async function freePorts(count: number, { from, to } = PORTS): Promise<number[]> {
+export async function freePorts<N extends number>(count: N, { from, to } = PORTS): Promise<Ports<N>> {
   const ports = new Set<number>();
   for (let tries = 0; ports.size < count; tries++) {
     if (tries > count * 200)
@@ -18,7 +25,7 @@ export async function freePorts(count: number, { from, to } = PORTS): Promise<nu
     const port = from + Math.floor(Math.random() * (to - from));
     if (!ports.has(port) && (await isFree(port))) ports.add(port);
   }
-  return [...ports];
+  return [...ports] as Ports<N>;
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -105,7 +105,7 @@ async function main(): Promise<void> {
   const seconds = Number(process.argv[3] ?? 3);
   const { path: k6Path, version } = await resolveTool('k6');
   const dir = await mkdtemp(join(tmpdir(), 'faultline-bench-k6-'));
-  const [port, apiPort] = (await freePorts(2)) as [number, number];
+  const [port, apiPort] = await freePorts(2);
   const server = fork(fileURLToPath(import.meta.url), ['serve', String(port)]);
   try {
     await message(server);

@@ -225,7 +225,7 @@ export class Run {
 
   private async startLoad(running: RunningTarget): Promise<LoadHandle> {
     const { plan, directories, k6Path } = this.request;
-    const [apiPort] = (await freePorts(1)) as [number];
+    const [apiPort] = await freePorts(1);
     return startLoad({
       k6Path,
       scriptPath: fileURLToPath(new URL('../scenarios/k6/main.ts', import.meta.url)),

@@ -25,14 +25,7 @@ async function connections(): Promise<number> {
 }
 
 beforeAll(async () => {
-  const [amqpPort, harness, metricsPort, management, epmd, distribution] = (await freePorts(6)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [amqpPort, harness, metricsPort, management, epmd, distribution] = await freePorts(6);
   url = brokerUrl(harness);
   metrics = `http://127.0.0.1:${metricsPort}/metrics`;
   supervisor = new Supervisor({ runId, logDirectory: directory, onEvent: () => {} });

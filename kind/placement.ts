@@ -1,6 +1,6 @@
 /**
- * Which pods stand where: the workers carry what is under test, the control plane everything else, so that a worker that a fault
- * takes leaves with nothing but the platform's own.
+ * Which pods stand where: the workers carry what is under test, and Chaos Mesh's controller; the control plane everything else, so that
+ * a worker that a fault takes leaves with nothing that others need.
  */
 import type { Manifest } from './kubernetes.ts';
 
@@ -15,8 +15,8 @@ export const ON_CONTROL_PLANE = {
   tolerations: [TOLERATES_CONTROL_PLANE],
 };
 
-/** So much each may ask for, that all fit on a control plane of two cores. What they may use is not touched. */
-const MOST_CPU = '100m';
+/** What each asks for that asks for processor time: all fit on a control plane of two cores. What they may use is not touched. */
+const CPU = '100m';
 
 interface PodSpec {
   containers?: { resources?: { requests?: { cpu?: string } } }[];
@@ -27,7 +27,7 @@ export function onControlPlane(manifests: Manifest[]): Manifest[] {
   for (const spec of podSpecs(manifests, 'Deployment')) {
     Object.assign(spec, ON_CONTROL_PLANE);
     for (const { resources } of spec.containers ?? [])
-      if (resources?.requests?.cpu) resources.requests.cpu = MOST_CPU;
+      if (resources?.requests?.cpu) resources.requests.cpu = CPU;
   }
   return manifests;
 }

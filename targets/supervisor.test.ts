@@ -36,7 +36,7 @@ const SERVER = `require('child_process').spawn('sleep', ['300'], { stdio: 'ignor
 require('http').createServer((q, s) => s.end('ok')).listen(+process.env.PORT, '127.0.0.1');`;
 
 async function server(over: Partial<ComponentSpec> = {}): Promise<ComponentSpec> {
-  const [port] = (await freePorts(1)) as [number];
+  const [port] = await freePorts(1);
   return {
     name: 'server',
     command: process.execPath,

@@ -29,16 +29,24 @@ export const nodeDrained: FaultKind = {
       const which = [`--selector=app=${component}`, '--output=jsonpath={.items[*].spec.nodeName}'];
       return (await cluster.kubectl('get', 'pods', ...which)).trim().split(/\s+/).filter(Boolean);
     };
+    const choose = async () => {
+      const workers = cluster.workers.map(({ name }) => name);
+      const node = (await nodesOf()).find((name) => workers.includes(name));
+      if (node === undefined) throw new HarnessError(`no pod of ${component} is on a worker`);
+      return node;
+    };
+    const drain = (node: string, ...flags: string[]) => {
+      const what = ['--ignore-daemonsets', '--delete-emptydir-data', '--force'];
+      return cluster.kubectl('drain', node, ...what, `--timeout=${DRAINED_WITHIN_S}s`, ...flags);
+    };
     return {
       undo,
+      rehearse: async () => void (await drain(await choose(), '--dry-run=server')),
       async inject(allow) {
-        const workers = cluster.workers.map(({ name }) => name);
-        const node = (await nodesOf()).find((name) => workers.includes(name));
-        if (node === undefined) throw new HarnessError(`no pod of ${component} is on a worker`);
+        const node = await choose();
         allow(await cluster.impactOfNode(node));
         drained = node;
-        const what = ['--ignore-daemonsets', '--delete-emptydir-data', '--force'];
-        await cluster.kubectl('drain', node, ...what, `--timeout=${DRAINED_WITHIN_S}s`);
+        await drain(node);
         return `${node} is drained`;
       },
       async revert() {

@@ -23,23 +23,21 @@ export const podKilled: FaultKind = {
     let timer: NodeJS.Timeout | undefined;
     let reverted = false;
     let onItsWay: Promise<unknown> = Promise.resolve();
+    const victims = () => (component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component));
+    const remove = (pods: string[], ...flags: string[]) => {
+      const now = ['--grace-period=0', '--force', '--ignore-not-found', '--wait=false'];
+      return cluster.kubectl('delete', 'pod', ...pods, ...now, ...flags);
+    };
     const kill = async (allow: Allow): Promise<string> => {
-      const pods = component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component);
+      const pods = victims();
       allow(cluster.impactOfPods(component, pods));
       if (pods.length === 0) return 'no pod was there';
-      await cluster.kubectl(
-        'delete',
-        'pod',
-        ...pods,
-        '--grace-period=0',
-        '--force',
-        '--ignore-not-found',
-        '--wait=false',
-      );
+      await remove(pods);
       return `deleted without grace: ${pods.join(', ')}`;
     };
     return {
       undo: [],
+      rehearse: async () => void (await remove(victims(), '--dry-run=server')),
       async inject(allow) {
         const done = await kill(allow);
         const { everySeconds } = params;

@@ -31,7 +31,7 @@ describe('registry-throttled through the real proxy', () => {
       request.pipe(response);
     });
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-    const [port, control] = (await freePorts(2)) as [number, number];
+    const [port, control] = await freePorts(2);
     proxy = spawn(process.execPath, [fileURLToPath(new URL('./proxy-process.ts', import.meta.url))], {
       env: {
         LISTEN_PORT: String(port),

@@ -69,7 +69,7 @@ async function start(streams: Stream[], o: Partial<LoadOptions> = {}): Promise<L
     streams,
     endpoints: { RECEIVER_URL: url, GATEWAY_URL: url },
     workDir: join(dir, 'k6'),
-    apiPort: ((await freePorts(1)) as [number])[0],
+    apiPort: (await freePorts(1))[0],
     ...o,
   });
   started.push(load);
@@ -232,7 +232,7 @@ test('a request that takes longer than its timeout is a timeout; one that is ref
   answer = () => {};
   const slow = stream('slow', 'events', [['baseline', 1000, 3]], { timeoutMs: 300 });
   const refused = stream('refused', 'invocations', [['baseline', 1000, 3]], { params: { prefix: 'fn' } });
-  const [port] = (await freePorts(1)) as [number];
+  const [port] = await freePorts(1);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const load = await start([slow, refused], {
     endpoints: { RECEIVER_URL: url, GATEWAY_URL: `http://127.0.0.1:${port}` },

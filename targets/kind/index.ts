@@ -91,7 +91,7 @@ export const kindTarget: Target = {
         ...{ op: 'delete-object', kubectl, kubeconfig, object: `${kind}/${NAMESPACE}-prometheus` },
       });
 
-    const [throttlePort, controlPort] = (await freePorts(2)) as [number, number];
+    const [throttlePort, controlPort] = await freePorts(2);
     const supervisor = new Supervisor(request);
     supervisor.start(
       throttleProxy({

@@ -83,24 +83,7 @@ export const localTarget: Target = {
       builder,
       gateway,
       operator,
-    ] = (await freePorts(16)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    ] = await freePorts(16);
     const platformPorts: Record<(typeof PLATFORM)[number], number> = { receiver, builder, gateway, operator };
     const registryUrl = `http://127.0.0.1:${throttle}`;
 
