@@ -29,19 +29,19 @@ for (const bundle of bundles) {
   const reverted = entries.find((entry) => entry.type === 'fault.reverted');
   if (!reverted) throw new Error(`${bundle}: the fault was not reverted`);
   const revertedMs = Date.parse(reverted.wall);
-  for (const { name, fromRevertMs } of verdict.recovery) {
+  for (const { name, tookMs } of verdict.recovery) {
     const [component, message] = TRUTH[name] as [string, string];
     const seen = readFileSync(join(bundle, 'logs', `${component}.log`), 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as { ts: string; msg: string })
       .find((line) => line.msg === message && Date.parse(line.ts) >= revertedMs);
-    if (!seen || fromRevertMs === null)
+    if (!seen || tookMs === null)
       throw new Error(`${bundle}: ${name} has no ${seen ? 'measured' : 'true'} recovery`);
     const trueMs = Date.parse(seen.ts) - revertedMs;
-    errors.push(Math.abs(fromRevertMs - trueMs) / 1000);
+    errors.push(Math.abs(tookMs - trueMs) / 1000);
     console.log(
-      `${verdict.run.id} ${name}: measured ${(fromRevertMs / 1000).toFixed(3)} s, true ${(trueMs / 1000).toFixed(3)} s, error ${errors.at(-1)?.toFixed(3)} s`,
+      `${verdict.run.id} ${name}: measured ${(tookMs / 1000).toFixed(3)} s, true ${(trueMs / 1000).toFixed(3)} s, error ${errors.at(-1)?.toFixed(3)} s`,
     );
   }
 }

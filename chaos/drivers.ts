@@ -90,13 +90,13 @@ export interface ClusterDriver {
     scale(object: string, replicas: number, namespace?: string): UndoOperation;
     /** `patch` is a strategic merge patch, after which `field` (JSONPath) is `value`. */
     patch(object: string, change: { patch: object; field: string; value: string }): UndoOperation;
-    thaw(node: string): UndoOperation;
+    revive(node: string): UndoOperation;
   };
   /** Nodes that work can be taken from: not the control plane. */
   workers: { name: string; address: string }[];
-  /** The node stands still, and nothing on it answers: what a lost one looks like from outside. */
-  freeze(node: string): Promise<void>;
-  thaw(node: string): Promise<void>;
+  /** Its processes stand still, and no packet gets in or out: what a lost node looks like from outside. */
+  lose(node: string): Promise<void>;
+  revive(node: string): Promise<void>;
 }
 
 export interface ChaosObject {

@@ -43,6 +43,8 @@ export interface FaultKind {
   refuse(params: FaultParams, abilities: Abilities): string | undefined;
   undo(params: FaultParams): string;
   probe(params: FaultParams): string;
+  /** The effect is there until the revert. False: it strikes, and what it hit may come back at once. */
+  lasts: boolean;
   arm(name: string, params: FaultParams, drivers: Drivers): ArmedFault;
 }
 

@@ -19,6 +19,8 @@ function describe(entry: JournalEntry): string | undefined {
       return `fault ${entry.fault}: effect seen (${entry.detail})`;
     case 'fault.effect-not-seen':
       return `fault ${entry.fault}: NO EFFECT SEEN (${entry.detail})`;
+    case 'fault.effect-lost':
+      return `fault ${entry.fault}: EFFECT GONE BEFORE THE REVERT (${entry.detail})`;
     case 'fault.reverted':
       return `fault ${entry.fault}: reverted`;
     case 'fault.effect-gone':

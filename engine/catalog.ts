@@ -52,7 +52,12 @@ export function loadCatalog(options: {
     fault(kind) {
       const fault = FAULTS.get(kind);
       return (
-        fault && { refuse: (params) => fault.refuse(params, abilities), undo: fault.undo, probe: fault.probe }
+        fault && {
+          refuse: (params) => fault.refuse(params, abilities),
+          undo: fault.undo,
+          probe: fault.probe,
+          lasts: fault.lasts,
+        }
       );
     },
     scrapeMs: Math.max(FASTEST_MS, SCRAPE_MS / timeScale),

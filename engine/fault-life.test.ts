@@ -23,6 +23,7 @@ const planned = {
   injectMs: 0,
   revertMs: 1000,
   effectWithinMs: 300,
+  watchEveryMs: null,
 } as unknown as PlannedFault;
 
 let directory: string;
@@ -41,7 +42,11 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-function life(inject: ArmedFault['inject'], guard: Allow = () => {}, rehearse?: () => Promise<void>) {
+function life(
+  inject: ArmedFault['inject'],
+  guard: Allow = () => {},
+  { rehearse, ...over }: Partial<PlannedFault> & { rehearse?: () => Promise<void> } = {},
+) {
   const refused: string[] = [];
   let there = false;
   const armed: ArmedFault = {
@@ -61,7 +66,11 @@ function life(inject: ArmedFault['inject'], guard: Allow = () => {}, rehearse?: 
     ...(rehearse ? { rehearse } : {}),
   };
   const onRefused = (why: string) => refused.push(why);
-  return { refused, it: new FaultLife(planned, armed, journal, undo, { guard, onRefused }) };
+  const fault = new FaultLife({ ...planned, ...over }, armed, journal, undo, { guard, onRefused });
+  const goes = () => {
+    there = false;
+  };
+  return { refused, goes, it: fault };
 }
 
 const entries = () =>
@@ -166,6 +175,41 @@ describe('the life of a fault', () => {
     expect(types()).toEqual([]);
   });
 
+  it('looks again as long as it is to last, and says when the effect went away by itself', async () => {
+    const { it: fault, goes } = life(
+      async (allow) => {
+        allow(IMPACT);
+        return 'done';
+      },
+      () => {},
+      { watchEveryMs: 30 },
+    );
+    const begun = fault.begin();
+    const looks = () => types().filter((type) => type === 'fault.effect-held').length;
+    await expect.poll(looks).toBeGreaterThan(1);
+    expect(types()).not.toContain('fault.effect-lost');
+    goes();
+    await begun;
+    expect(types().at(-1)).toBe('fault.effect-lost');
+    await fault.end();
+  });
+
+  it('does not wait for its next look when its time has come', async () => {
+    const { it: fault } = life(
+      async (allow) => {
+        allow(IMPACT);
+        return 'done';
+      },
+      () => {},
+      { watchEveryMs: 60_000 },
+    );
+    const begun = fault.begin();
+    await expect.poll(() => types().includes('fault.effect-seen')).toBe(true);
+    await fault.end();
+    await begun;
+    expect(types()).not.toContain('fault.effect-lost');
+  });
+
   it('is an error of the harness when it acts without asking', async () => {
     const { it: fault } = life(async () => 'done');
     await fault.begin();
@@ -180,7 +224,7 @@ describe('the life of a fault', () => {
     const { it: fault } = life(
       async () => '',
       () => {},
-      () => Promise.reject(new Error('forbidden')),
+      { rehearse: () => Promise.reject(new Error('forbidden')) },
     );
     await expect(fault.rehearse()).rejects.toThrow('the target would not take fault it: forbidden');
   });

@@ -2,6 +2,7 @@
  * Leads one fault through its life: undo on disk, injected, effect seen, (held), reverted, effect gone, audited.
  * Every step is in the journal at the instant at which it happened; a step that fails is there as well.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HarnessError } from '../base/errors.ts';
 import type { Allow, ArmedFault } from '../chaos/fault.ts';
 import { GuardrailError } from '../chaos/guardrails/guard.ts';
@@ -11,6 +12,12 @@ import type { PlannedFault } from '../evidence/plan.ts';
 import type { Journal } from './journal.ts';
 
 const PROBE_EVERY_MS = 100;
+type FaultFact = 'fault.effect-seen' | 'fault.effect-held' | 'fault.effect-gone';
+const NOT = {
+  'fault.effect-seen': 'fault.effect-not-seen',
+  'fault.effect-held': 'fault.effect-lost',
+  'fault.effect-gone': 'fault.effect-not-gone',
+} as const;
 
 export type FaultState = 'planned' | 'active' | 'over';
 
@@ -26,6 +33,7 @@ export class FaultLife {
   private asked = false;
   private injected = false;
   private injection: Promise<string> | undefined;
+  private readonly overSignal = new AbortController();
 
   /**
    * @param guard throws GuardrailError for what is not allowed
@@ -93,13 +101,14 @@ export class FaultLife {
         this.journal.write({ type: 'fault.error', fault, step: 'inject', message: (error as Error).message });
       return;
     }
-    if (!this.isOver()) await this.watch(true, 'fault.effect-seen', 'fault.effect-not-seen');
+    if (!this.isOver() && (await this.watch('fault.effect-seen'))) await this.hold();
   }
 
   /** Reverts, waits until the effect is gone, and audits. Never throws. */
   async end(): Promise<void> {
     const wasActive = this.state === 'active';
     this.state = 'over';
+    this.overSignal.abort();
     if (!wasActive) return;
     const fault = this.planned.name;
     // An act that is on its way would land after its own undo, and nobody would look again.
@@ -111,7 +120,7 @@ export class FaultLife {
     } catch (error) {
       this.journal.write({ type: 'fault.error', fault, step: 'revert', message: (error as Error).message });
     }
-    await this.watch(false, 'fault.effect-gone', 'fault.effect-not-gone');
+    await this.watch('fault.effect-gone');
     const leaks = await this.leaks();
     this.journal.write({ type: 'fault.audit', fault, clean: leaks.length === 0, leaks });
     // A leak stays in the undo log, so that the reaper tries again.
@@ -154,11 +163,20 @@ export class FaultLife {
     }
   };
 
-  private async watch(
-    wanted: boolean,
-    yes: 'fault.effect-seen' | 'fault.effect-gone',
-    no: 'fault.effect-not-seen' | 'fault.effect-not-gone',
-  ): Promise<void> {
+  /** Looks again until the fault is over: an effect that went away by itself would leave the rest of its phases whole. */
+  private async hold(): Promise<void> {
+    const { watchEveryMs } = this.planned;
+    if (watchEveryMs === null) return;
+    const { signal } = this.overSignal;
+    let held = true;
+    while (held && !this.isOver()) {
+      await sleep(watchEveryMs, undefined, { signal }).catch(() => {});
+      held = !this.isOver() && (await this.watch('fault.effect-held'));
+    }
+  }
+
+  /** @returns whether what was wanted came in time; a look that the end of the fault overtakes says nothing */
+  private async watch(wanted: FaultFact): Promise<boolean> {
     const fault = this.planned.name;
     const deadline = performance.now() + this.planned.effectWithinMs;
     let last = 'never looked';
@@ -167,15 +185,17 @@ export class FaultLife {
       try {
         const { seen, detail } = await this.armed.probe();
         last = detail;
-        if (seen === wanted) {
-          this.journal.write({ type: yes, fault, probe: this.planned.probe, detail }, at);
-          return;
+        if (wanted === 'fault.effect-held' && this.isOver()) return false;
+        if (seen === (wanted !== 'fault.effect-gone')) {
+          this.journal.write({ type: wanted, fault, probe: this.planned.probe, detail }, at);
+          return true;
         }
       } catch (error) {
         last = `the probe itself failed: ${(error as Error).message}`;
       }
-      await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
+      await sleep(PROBE_EVERY_MS);
     }
-    this.journal.write({ type: no, fault, probe: this.planned.probe, detail: last });
+    this.journal.write({ type: NOT[wanted], fault, probe: this.planned.probe, detail: last });
+    return false;
   }
 }

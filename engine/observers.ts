@@ -9,6 +9,8 @@ const PODS_EVERY_MS = 250;
 const CPU_EVERY_MS = 2000;
 
 export interface PodSample {
+  /** Name of the series. */
+  query: 'pods' | 'pods_ready';
   /** Milliseconds since the run's origin. */
   t: number;
   function: string;
@@ -29,17 +31,21 @@ export function startObservers(options: {
 }): Observers {
   const { target, clock, journal, generatorPid } = options;
   const pods: PodSample[] = [];
-  const last = new Map<string, number>();
-  const lookAtPods = () => {
-    const counted = target.pods();
+  const last = { pods: new Map<string, number>(), pods_ready: new Map<string, number>() };
+  const look = (query: PodSample['query'], counted: Map<string, number>) => {
     const t = clock.now();
-    for (const name of new Set([...options.functions, ...counted.keys(), ...last.keys()])) {
+    const known = last[query];
+    for (const name of new Set([...options.functions, ...counted.keys(), ...known.keys()])) {
       const count = counted.get(name) ?? 0;
       // Changes only, with the sample before the change: the steps stay exact and the bundle small.
-      if (last.get(name) === count) continue;
-      pods.push({ t, function: name, pods: count });
-      last.set(name, count);
+      if (known.get(name) === count) continue;
+      pods.push({ query, t, function: name, pods: count });
+      known.set(name, count);
     }
+  };
+  const lookAtPods = () => {
+    look('pods', target.pods());
+    look('pods_ready', target.readyPods());
   };
   const harness = cpuMeter(
     () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6 + target.harnessCpuSeconds(),
@@ -56,7 +62,8 @@ export function startObservers(options: {
     stop() {
       for (const timer of timers) clearInterval(timer);
       const t = clock.now();
-      for (const [name, count] of last) pods.push({ t, function: name, pods: count });
+      for (const query of ['pods', 'pods_ready'] as const)
+        for (const [name, count] of last[query]) pods.push({ query, t, function: name, pods: count });
     },
   };
 }

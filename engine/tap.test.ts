@@ -66,6 +66,7 @@ it('comes back after its queue was lost and could not be had for a while, and le
     await channel.assertQueue(QUEUE, { durable: true, arguments: { 'x-max-length': 1 } });
     await new Promise((resolve) => setTimeout(resolve, 3000));
     expect(await connections()).toBeLessThanOrEqual(2);
+    expect(tap.listening()).toBe(false);
     await channel.deleteQueue(QUEUE);
     await expect
       .poll(
@@ -77,6 +78,7 @@ it('comes back after its queue was lost and could not be had for a while, and le
       )
       .toBe(true);
     expect(await connections()).toBe(2);
+    expect(tap.listening()).toBe(true);
   } finally {
     await tap.close();
   }

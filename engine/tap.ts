@@ -41,6 +41,8 @@ export interface Tap {
   /** By id of the causing CloudEvent. */
   processed: Map<string, Processed>;
   garbled: string[];
+  /** It hears what comes; when not, the queue keeps it, and nobody knows what is in there. */
+  listening(): boolean;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,7 @@ export async function openTap(brokerUrl: string, queueType: 'classic' | 'quorum'
   const garbled: string[] = [];
   let closing = false;
   let model: ChannelModel | undefined;
+  let listening = false;
 
   const connect = async (): Promise<void> => {
     const connection = await amqp.connect(`${brokerUrl}?heartbeat=5`, { timeout: 2000 });
@@ -69,7 +72,11 @@ export async function openTap(brokerUrl: string, queueType: 'classic' | 'quorum'
       throw error;
     }
     model = connection;
-    connection.on('close', () => void reconnect());
+    listening = true;
+    connection.on('close', () => {
+      listening = false;
+      void reconnect();
+    });
   };
   const consume = async (connection: ChannelModel): Promise<void> => {
     const channel = await connection.createChannel();
@@ -125,6 +132,7 @@ export async function openTap(brokerUrl: string, queueType: 'classic' | 'quorum'
   return {
     processed,
     garbled,
+    listening: () => listening,
     async close() {
       closing = true;
       await model?.close().catch(() => {});

@@ -36,6 +36,10 @@ export const JournalEntry = z.discriminatedUnion('type', [
   /** A probe that does not trust the injector saw the effect for the first time. */
   entry('fault.effect-seen', { fault: z.string(), probe: z.string(), detail: z.string() }),
   entry('fault.effect-not-seen', { fault: z.string(), probe: z.string(), detail: z.string() }),
+  /** The probe looked again, a while later: it still saw the effect. */
+  entry('fault.effect-held', { fault: z.string(), probe: z.string(), detail: z.string() }),
+  /** It did not see it any more, though nobody reverted it. */
+  entry('fault.effect-lost', { fault: z.string(), probe: z.string(), detail: z.string() }),
   entry('fault.reverting', { fault: z.string() }),
   entry('fault.reverted', { fault: z.string() }),
   entry('fault.effect-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),

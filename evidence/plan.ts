@@ -37,6 +37,8 @@ export const PlannedFault = z.strictObject({
   revertMs: z.number(),
   /** The effect must be proven within this time of the injection, and gone within it after the revert; ms, not scaled. */
   effectWithinMs: z.number(),
+  /** The effect is looked for again each time that so much has passed; null: the fault strikes, and what it hit may come back at once. */
+  watchEveryMs: z.number().nullable(),
   /** One sentence: what undoes it. */
   undo: z.string(),
   probe: z.string(),
@@ -108,7 +110,9 @@ export const RecoveryContract = z.strictObject({
   windowMs: z.number(),
   /** Good windows in a row that count as recovered. */
   windows: z.number().int(),
-  /** Recovery time objective, ms from the fault's revert (scaled) plus slackMs. */
+  /** What the time counts from: `injection` for what must recover while the fault is there. */
+  from: z.enum(['revert', 'injection']),
+  /** Recovery time objective, ms from there (scaled) plus slackMs. */
   rtoMs: z.number(),
 });
 
@@ -163,6 +167,8 @@ export const Plan = z.strictObject({
   ledger: z.strictObject({
     drainMs: z.number(),
     maxLost: z.number(),
+    /** Most accepted events that may end in an error of the platform or of the function. */
+    maxFailed: z.number(),
     maxDuplicated: z.number(),
     maxUnexpected: z.number(),
   }),

@@ -168,6 +168,7 @@ function planOf(streams: Stream[]): Plan {
         injectMs: TIMES.inject,
         revertMs: TIMES.revert,
         effectWithinMs: 5000,
+        watchEveryMs: 5000,
         undo: 'starts it again',
         probe: 'its health endpoint',
       },
@@ -272,10 +273,11 @@ function planOf(streams: Stream[]): Plan {
         target: 0.99,
         windowMs: 1000,
         windows: 3,
+        from: 'revert',
         rtoMs: 5000,
       },
     ],
-    ledger: { drainMs: 30_000, maxLost: 0, maxDuplicated: 0, maxUnexpected: 0 },
+    ledger: { drainMs: 30_000, maxLost: 0, maxFailed: 0, maxDuplicated: 0, maxUnexpected: 0 },
     load: { maxUnsentShare: 0.01, maxLatenessMs: 50, maxCpuShare: 1 },
     honesty: [
       {
@@ -310,6 +312,9 @@ function journalOf(streams: string[]): SyntheticRun['journal'] {
     { t: TIMES.inject + 2, type: 'fault.injecting', fault },
     { t: TIMES.inject + 50, type: 'fault.injected', fault },
     { t: TIMES.effectSeen, type: 'fault.effect-seen', fault, probe, detail: 'connection refused' },
+    ...[25_300, 30_350, 35_400].map((t) => ({
+      ...{ t, type: 'fault.effect-held' as const, fault, probe, detail: 'connection refused' },
+    })),
     { t: TIMES.revert + 1, type: 'fault.reverting', fault },
     { t: TIMES.reverted, type: 'fault.reverted', fault },
     { t: TIMES.effectGone, type: 'fault.effect-gone', fault, probe, detail: 'answers 200' },
@@ -376,14 +381,14 @@ function seriesOf(builds: Stream, invocations: Stream, requests: RequestRow[]): 
       value: 20.04,
     });
   for (const alert of ['BuilderServiceDown', 'RabbitMQQueueBacklog', 'BuildFailureRateHigh']) {
-    series.push({
-      query: 'rule_evaluations',
-      kind: 'observed',
-      phase: null,
-      labels: `{"alert":"${alert}"}`,
-      t_us: 62_000_000,
-      value: 124,
-    });
+    for (const [query, value] of [
+      ['rule_evaluations', 124],
+      ['rule_failures', 0],
+    ] as const)
+      series.push({
+        ...{ query, kind: 'observed', phase: null, labels: `{"alert":"${alert}"}` },
+        ...{ t_us: 62_000_000, value },
+      });
   }
   return series;
 }

@@ -88,8 +88,10 @@ export const RecoveryResult = z.strictObject({
   name: z.string(),
   fault: z.string(),
   verdict: Verdict,
-  /** From the revert / from the injection to the start of the first of the good windows; null when censored. */
-  fromRevertMs: num,
+  /** What `tookMs` and `rtoMs` count from. */
+  from: z.enum(['revert', 'injection']),
+  /** From there / from the injection to the start of the first of the good windows; null when censored. */
+  tookMs: num,
   fromInjectMs: num,
   /** It had not recovered when the evidence ended: the true time is longer than this. */
   censoredAtMs: num,
@@ -124,6 +126,8 @@ export const LedgerCounts = z.strictObject({
   processed: z.number(),
   /** Accepted and never processed. */
   lost: z.number(),
+  /** Accepted, and processed with an error as its result. */
+  failed: z.number(),
   /** Processed more than once. */
   duplicated: z.number(),
   /** Processed, never sent. */

@@ -116,8 +116,8 @@ export function marksOf(verdict: VerdictDocument, journal: JournalEntry[]): Mark
   }
   for (const r of verdict.recovery) {
     const fault = verdict.faults.find((f) => f.name === r.fault);
-    if (r.fromRevertMs !== null && fault?.revertedMs != null)
-      add(fault.revertedMs + r.fromRevertMs, `recovered: ${r.name}`);
+    const from = r.from === 'revert' ? fault?.revertedMs : fault?.injectedMs;
+    if (r.tookMs !== null && from != null) add(from + r.tookMs, `recovered: ${r.name}`);
   }
   return marks.sort((a, b) => a.t - b.t);
 }

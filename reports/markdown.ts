@@ -90,23 +90,23 @@ export function renderMarkdown(outcome: Outcome): string {
     silent > 0 ? `${plural(silent, 'other alert')} stayed silent.` : '',
     v.recovery.length > 0 ? '### Recovery' : '',
     table(
-      ['', 'What', 'After', 'From the revert', 'Objective'],
+      ['', 'What', 'From', 'Took', 'Objective'],
       v.recovery.map((r) => [
         SIGN[r.verdict],
         e(r.name),
-        e(r.fault),
-        r.fromRevertMs === null && r.censoredAtMs !== null
+        `${r.from} of ${e(r.fault)}`,
+        r.tookMs === null && r.censoredAtMs !== null
           ? `longer than ${duration(r.censoredAtMs)}`
-          : duration(r.fromRevertMs),
+          : duration(r.tookMs),
         duration(r.rtoMs),
       ]),
     ),
     v.ledger.length > 0 ? '### Ledger of events' : '',
     table(
-      ['Phase', 'Attempted', 'Accepted', 'Processed', 'Lost', 'Duplicated', 'Unexpected'],
+      ['Phase', 'Attempted', 'Accepted', 'Processed', 'Lost', 'Failed', 'Duplicated', 'Unexpected'],
       v.ledger.map((l) => [
         e(l.phase),
-        ...[l.attempted, l.accepted, l.processed, l.lost, l.duplicated, l.unexpected].map(number),
+        ...[l.attempted, l.accepted, l.processed, l.lost, l.failed, l.duplicated, l.unexpected].map(number),
       ]),
     ),
     `**Next:** ${nextSteps(outcome).join(' ')}`,

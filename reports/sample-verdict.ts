@@ -59,6 +59,7 @@ async function ledgerOf(db: Database) {
     Record<string, unknown>
   >(`SELECT phase, count(*) AS attempted, count(*) FILTER (accepted) AS accepted,
     count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (accepted AND processed = 0) AS lost,
+    count(*) FILTER (accepted AND result IN ('failed', 'error')) AS failed,
     count(*) FILTER (processed > 1) AS duplicated, count(*) FILTER (stream IS NULL) AS unexpected,
     count(*) FILTER (NOT accepted AND processed > 0) AS recovered FROM ledger GROUP BY phase`);
   return PHASES.map((p) => {
@@ -70,6 +71,7 @@ async function ledgerOf(db: Database) {
       accepted: n('accepted'),
       processed: n('processed'),
       lost: n('lost'),
+      failed: n('failed'),
       duplicated: n('duplicated'),
       unexpected: n('unexpected'),
       recovered: n('recovered'),
@@ -371,7 +373,8 @@ export async function sampleVerdict(dir: string, plan: Plan, o: Required<SampleO
         name: 'builds-flow',
         fault,
         verdict: 'pass',
-        fromRevertMs: 21_600,
+        from: 'revert',
+        tookMs: 21_600,
         fromInjectMs: 57_710,
         censoredAtMs: null,
         rtoMs: 32_000,

@@ -20,6 +20,7 @@ interface Known {
 /** Names that profiles give their queries (targets/profiles), and what the harness observes itself. */
 const KNOWN: Record<string, Known> = {
   pods: { title: 'Pods', unit: 'pods', main: true },
+  pods_ready: { title: 'Pods that take requests', unit: 'pods' },
   queue_depth: { title: 'Queue depth', unit: 'messages', main: true },
   kaniko_jobs: { title: 'Build jobs running', unit: 'jobs', main: true },
   workqueue_depth: { title: 'Operator’s work queue', unit: 'items', main: true },

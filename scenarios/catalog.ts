@@ -11,6 +11,8 @@ export interface FaultDescription {
   undo(params: FaultParams): string;
   /** One sentence: how the effect is seen without trusting the injector. */
   probe(params: FaultParams): string;
+  /** Its effect is there until the revert. */
+  lasts: boolean;
 }
 
 export type ObjectiveUse = Scenario['spec']['objectives'][number];

@@ -50,6 +50,7 @@ const catalog: Catalog = {
           refuse: (p) => (p.component === 'builder' ? undefined : 'no such component'),
           undo: () => 'start it',
           probe: () => 'no answer',
+          lasts: true,
         }
       : undefined,
   scrapeMs: 250,
@@ -117,7 +118,12 @@ describe('makePlan', () => {
       { name: 'inject', startMs: 10_000, endMs: 20_000 },
       { name: 'recover', startMs: 20_000, endMs: 30_000 },
     ]);
-    expect(made.faults[0]).toMatchObject({ injectMs: 10_000, revertMs: 20_000, effectWithinMs: 5000 });
+    expect(made.faults[0]).toMatchObject({
+      injectMs: 10_000,
+      revertMs: 20_000,
+      effectWithinMs: 5000,
+      watchEveryMs: 2500,
+    });
     expect(made.alerts[0]).toMatchObject({ withinMs: 4000, clearsWithinMs: 2000 });
     expect(made.streams[0]?.segments.map((s) => s.count)).toEqual([100, 100, 100]);
   });
@@ -182,6 +188,11 @@ describe('makePlan', () => {
       'an objective that the request count can not resolve',
       SCENARIO.replace('ref: build-success,', 'ref: build-success, target: 0.9999,'),
       /300 requests can not resolve 99\.99 %: expected at least 10000/,
+    ],
+    [
+      'a share above all',
+      SCENARIO.replace('ref: build-success,', 'ref: build-success, target: 99.9,'),
+      /spec\.objectives\.0\.target: 99\.9 is no share: expected 0 to 1/,
     ],
     ['a load that sends nothing', SCENARIO.replace('rate: 10/s', 'rate: 0/s'), /sends nothing/],
     [

@@ -43,6 +43,10 @@ export interface RunFacts {
  */
 export const SLACK_MS = 2000;
 
+/** How often a lasting effect is looked for again: in each quarter of the fault. A look costs what it looks at a few requests. */
+const LOOKS = 4;
+const WATCH_MS = 1000;
+
 type Spec = Scenario['spec'];
 
 /** @throws RefusedError with every problem of the scenario on this catalog. */
@@ -110,6 +114,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
     ledger: {
       drainMs: spec.ledger.drain,
       maxLost: spec.ledger.maxLost,
+      maxFailed: spec.ledger.maxFailed,
       maxDuplicated: spec.ledger.maxDuplicated,
       maxUnexpected: spec.ledger.maxUnexpected,
     },
@@ -241,6 +246,7 @@ function planFault(
     injectMs,
     revertMs: end.startMs,
     effectWithinMs: fault.effectWithin,
+    watchEveryMs: described.lasts ? Math.max(WATCH_MS, (end.startMs - injectMs) / LOOKS) : null,
     undo: described.undo(fault.params),
     probe: described.probe(fault.params),
   };
@@ -262,6 +268,8 @@ function planObjective(
     );
     return undefined;
   }
+  if (objective.indicator.type === 'ratio' && (objective.target < 0 || objective.target > 1))
+    complain(['objectives', index, 'target'], `${objective.target} is no share: expected 0 to 1`);
   for (const name of use.phases) {
     const phase =
       name === 'run' ? { startMs: 0, endMs: phases.at(-1)?.endMs ?? 0 } : phases.find((p) => p.name === name);
@@ -414,10 +422,11 @@ function planRecovery(
     if (!fault && spec.faults.every((f) => f.name !== recovery.fault))
       complain(['recovery', i, 'fault'], `the scenario has no fault "${recovery.fault}"`);
     const windowMs = recovery.window / timeScale;
-    if (fault && end - fault.revertMs < recovery.windows * windowMs)
+    const remains = recovery.from === 'revert' ? end - (fault?.revertMs ?? 0) : faultLength(fault);
+    if (fault && remains < recovery.windows * windowMs)
       complain(
         ['recovery', i],
-        `only ${seconds(end - fault.revertMs)} remain after the revert: expected at least ${recovery.windows} windows of ${seconds(windowMs)}`,
+        `only ${seconds(remains)} remain after the ${recovery.from}: expected at least ${recovery.windows} windows of ${seconds(windowMs)}`,
       );
     return {
       name: recovery.name,
@@ -426,14 +435,18 @@ function planRecovery(
         table: recovery.measure === 'processed' ? 'ledger' : 'requests',
         where: `stream = '${recovery.stream}'`,
       },
-      good: recovery.measure === 'processed' ? 'processed > 0' : 'ok',
+      // An event that ended in an error was processed, but nobody is served by that.
+      good: recovery.measure === 'processed' ? "processed > 0 AND result NOT IN ('failed', 'error')" : 'ok',
       target: recovery.target,
       windowMs,
       windows: recovery.windows,
+      from: recovery.from,
       rtoMs: recovery.rto / timeScale,
     };
   });
 }
+
+const faultLength = (fault: PlannedFault | undefined) => (fault ? fault.revertMs - fault.injectMs : 0);
 
 function seconds(ms: number): string {
   return formatDuration(ms);

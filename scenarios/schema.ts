@@ -110,6 +110,8 @@ const Recovery = z.strictObject({
   target: z.number().min(0).max(1).default(0.99),
   window: Duration,
   windows: z.number().int().min(1).default(3),
+  /** What the time counts from: `injection` for what must recover while the fault is there, and stay so until the revert. */
+  from: z.enum(['revert', 'injection']).default('revert'),
   rto: Duration,
 });
 
@@ -142,10 +144,12 @@ export const Scenario = z.strictObject({
       .strictObject({
         drain: Duration.default(30_000),
         maxLost: z.number().int().min(0).default(0),
+        /** Accepted events that may end in an error. Of builds the objective build-success judges the share as well. */
+        maxFailed: z.number().int().min(0).default(0),
         maxDuplicated: z.number().int().min(0).default(0),
         maxUnexpected: z.number().int().min(0).default(0),
       })
-      .default({ drain: 30_000, maxLost: 0, maxDuplicated: 0, maxUnexpected: 0 }),
+      .default({ drain: 30_000, maxLost: 0, maxFailed: 0, maxDuplicated: 0, maxUnexpected: 0 }),
     abort: z.array(Abort).default([]),
   }),
 });

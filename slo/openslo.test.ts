@@ -114,6 +114,12 @@ describe('toObjective', () => {
     );
     expect(objective).toMatchObject({ target: 0.5, phases: ['baseline', 'recovered'], informational: true });
   });
+
+  test('can be all of them, where the objective asks for more than a share', () => {
+    const use = { phases: ['run'], target: 1 };
+    expect(toObjective(named('build-success'), use, 1)).toMatchObject({ op: 'gte', target: 1 });
+    expect(toObjective(named('build-success'), { phases: ['run'] }, 1)).toMatchObject({ op: 'gt' });
+  });
 });
 
 describe('loadObjectives', () => {

@@ -62,12 +62,14 @@ export interface ObjectiveUse {
 /** The objective of `plan.json`: target overridden, and divided by the time scale where timers of the platform govern it. */
 export function toObjective(template: ObjectiveTemplate, use: ObjectiveUse, timeScale: number): Objective {
   const target = use.target ?? template.target;
+  // More than all of them is more than anything can be: "above 95 %" asked for as 100 % means all.
+  const op = template.indicator.type === 'ratio' && template.op === 'gt' && target >= 1 ? 'gte' : template.op;
   return {
     name: template.name,
     title: template.title,
     source: template.source,
     indicator: template.indicator,
-    op: template.op,
+    op,
     target: template.timeScaled ? target / timeScale : target,
     timeScaled: template.timeScaled,
     phases: use.phases,

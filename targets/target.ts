@@ -62,8 +62,10 @@ export interface RunningTarget {
   frozen?(): string | undefined;
   /** Kind of queue for the harness's own tap: `quorum` where the broker has several nodes. */
   tapQueue: 'classic' | 'quorum';
-  /** Running instances by function, counted from outside the platform. */
+  /** Instances by function that are there, working or not, counted from outside the platform. */
   pods(): Map<string, number>;
+  /** Those of them that take requests; on a target without readiness all that run. */
+  readyPods(): Map<string, number>;
   /** CPU seconds used so far by helper processes of the harness that this target runs (the throttle's proxy). */
   harnessCpuSeconds(): number;
   /** Ends everything in order; what does not end is killed. */

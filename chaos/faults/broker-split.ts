@@ -14,6 +14,7 @@ export const brokerSplit: FaultKind = {
   refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
   undo: () => 'the Chaos Mesh object that cuts the node off is deleted',
   probe: () => `${CUT} gets neither an answer nor a refusal from its peer`,
+  lasts: true,
   arm(name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const chaos = partition(`faultline-${name}`, cluster.namespace);

@@ -21,6 +21,7 @@ export const buildsKilled: FaultKind = {
   refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
   undo: () => 'the builder begins a build anew by itself; the Chaos Mesh object is deleted',
   probe: () => 'a Job whose Kaniko was killed has failed',
+  lasts: false,
   arm(name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const chaos = (pods: string[]) => kill(`faultline-${name}`, cluster.namespace, pods);

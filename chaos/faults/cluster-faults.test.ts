@@ -24,7 +24,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
   const asked: string[] = [];
   const injected: ChaosObject[] = [];
   const rehearsed: ChaosObject[] = [];
-  const frozen: string[] = [];
+  const lost: string[] = [];
   const cluster: ClusterDriver = {
     namespace: 'lab',
     async kubectl(...args) {
@@ -54,16 +54,16 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
         ...{ op: 'patch-object', kubectl: 'k', kubeconfig: 'c', object, field, value },
         patch: JSON.stringify(patch),
       }),
-      thaw: (container) => ({ op: 'unpause-container', container }),
+      revive: (container) => ({ op: 'revive-node', container }),
     },
     workers: [
       { name: 'one', address: '127.0.0.1' },
       { name: 'two', address: '127.0.0.1' },
     ],
-    async freeze(node) {
-      frozen.push(node);
+    async lose(node) {
+      lost.push(node);
     },
-    thaw: async () => {},
+    revive: async () => {},
   };
   const components = {
     impact: async (component) => cluster.impactOfPods(component),
@@ -79,7 +79,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     probe: async () => ({ seen: true, detail: 'no answer' }),
   } as Partial<ComponentDriver> as ComponentDriver;
   const drivers: Drivers = { cluster, components };
-  return { drivers, asked, injected, rehearsed, frozen };
+  return { drivers, asked, injected, rehearsed, lost };
 }
 
 describe('component-unstartable', () => {
@@ -158,13 +158,13 @@ describe('broker-split', () => {
 });
 
 describe('node-lost', () => {
-  it('freezes the node of the component, with the undo of every worker on disk before', async () => {
-    const { drivers, frozen } = lab({ 'get pod gateway-1': 'two' });
+  it('loses the node of the component, with the undo of every worker on disk before', async () => {
+    const { drivers, lost } = lab({ 'get pod gateway-1': 'two' });
     const fault = nodeLost.arm('it', { of: 'gateway' }, drivers);
     expect(fault.undo).toMatchObject([{ container: 'one' }, { container: 'two' }]);
     expect((await fault.probe()).seen).toBe(false);
     await fault.inject(() => {});
-    expect(frozen).toEqual(['two']);
+    expect(lost).toEqual(['two']);
   });
 
   it('says so when the component does not run on a worker', async () => {
@@ -231,7 +231,7 @@ describe('a fault that is not allowed to act', () => {
   });
 
   it.each(onCluster.map((fault) => [fault.kind, fault] as const))('%s does nothing', async (kind, fault) => {
-    const { drivers, asked, injected, frozen } = lab({
+    const { drivers, asked, injected, lost } = lab({
       'get pods --selector=app=gateway': 'two',
       'get pods': 'a-build-1-x a-build-1\n',
       'get pod gateway-1': 'two',
@@ -244,7 +244,7 @@ describe('a fault that is not allowed to act', () => {
     await expect(refusal).rejects.toThrow('not allowed');
     expect(impacts).toHaveLength(1);
     expect((impacts[0]?.pods.length ?? 0) + (impacts[0]?.nodes.length ?? 0)).toBeGreaterThan(0);
-    expect([asked.filter((command) => !command.startsWith('get ')), injected, frozen]).toEqual([[], [], []]);
+    expect([asked.filter((command) => !command.startsWith('get ')), injected, lost]).toEqual([[], [], []]);
   });
 });
 

@@ -10,6 +10,7 @@ export const componentKilled: FaultKind = {
     refuseComponent(params, [...abilities.components, ...abilities.infrastructure], abilities),
   undo: ({ component }) => `${component} is started again`,
   probe: ({ component }) => `${component} gives no answer at all`,
+  lasts: true,
   arm(_name, params, drivers) {
     const components = required(drivers.components, 'components');
     const component = String(params.component);

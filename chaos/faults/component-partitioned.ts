@@ -20,6 +20,7 @@ export const componentPartitioned: FaultKind = {
   },
   undo: ({ component }) => `what drops ${component}'s packets is deleted`,
   probe: ({ component }) => `a connection to ${component} gets neither an answer nor a refusal`,
+  lasts: true,
   arm(name, params, drivers) {
     const network = required(drivers.network, 'the network');
     const component = String(params.component);

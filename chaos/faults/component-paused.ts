@@ -9,6 +9,7 @@ export const componentPaused: FaultKind = {
     refuseComponent(params, abilities.pausable, abilities),
   undo: ({ component }) => `SIGCONT to ${component}`,
   probe: ({ component }) => `${component} gives no answer at all within 400 ms`,
+  lasts: true,
   arm(_name, params, drivers) {
     const components = required(drivers.components, 'components');
     const component = String(params.component);

@@ -22,6 +22,7 @@ export const componentStressed: FaultKind = {
   undo: () => 'the Chaos Mesh object that burns the processor is deleted',
   probe: ({ component, workers }) =>
     `${component}'s own cgroup has used more than ${BUSY * Number(workers)} cores`,
+  lasts: true,
   arm(name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const component = String(params.component);

@@ -36,6 +36,7 @@ export const componentUnstartable: FaultKind = {
   undo: ({ component }) => `the Deployment of ${component} is set back to what it was`,
   probe: ({ component, by }) =>
     `${component} does not answer, and its pod says why: ${REASONS[by as By].source}`,
+  lasts: true,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const components = required(drivers.components, 'components');

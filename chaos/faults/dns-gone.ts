@@ -13,6 +13,7 @@ export const dnsGone: FaultKind = {
   refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
   undo: () => `${DNS} is scaled back to ${REPLICAS}`,
   probe: () => "the receiver's pod can not resolve the broker's name",
+  lasts: true,
   arm(_name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const undo = cluster.undo.scale(DNS, REPLICAS, SYSTEM);

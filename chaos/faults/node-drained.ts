@@ -13,6 +13,7 @@ export const nodeDrained: FaultKind = {
     refuseNoCluster(abilities, 2) ?? checkParams(params, { of: { type: 'string', required: true } }),
   undo: () => 'the node may take pods again',
   probe: ({ of }) => `the node takes no pods, and none of ${of} is on it any more`,
+  lasts: true,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const component = String(params.of);

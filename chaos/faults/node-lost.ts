@@ -1,4 +1,4 @@
-/** A worker stands still, with all that runs on it: no answer, no refusal, as when its power is gone. */
+/** A worker is lost, with all that runs on it: no answer, no refusal, as when its power is gone. */
 import { connect } from 'node:net';
 import { HarnessError } from '../../base/errors.ts';
 import { checkParams, type FaultKind, type Observation, refuseNoCluster } from '../fault.ts';
@@ -12,14 +12,15 @@ export const nodeLost: FaultKind = {
   // With one worker there is nowhere to go: that is another fault, the loss of everything.
   refuse: (params, abilities) =>
     refuseNoCluster(abilities, 2) ?? checkParams(params, { of: { type: 'string', required: true } }),
-  undo: () => 'the node’s container is thawed',
+  undo: () => 'the node’s processes go on, and its packets pass',
   probe: () => "the node's kubelet gives neither an answer nor a refusal",
+  lasts: true,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     let lost: { name: string; address: string } | undefined;
     return {
-      // Which one it will be is known at the injection only: all may have to be thawed.
-      undo: cluster.workers.map(({ name }) => cluster.undo.thaw(name)),
+      // Which one it will be is known at the injection only: all may have to be revived.
+      undo: cluster.workers.map(({ name }) => cluster.undo.revive(name)),
       async inject(allow) {
         const [pod] = cluster.podsOf(String(params.of));
         if (pod === undefined) throw new HarnessError(`${params.of} has no pod: its node is not known`);
@@ -27,24 +28,21 @@ export const nodeLost: FaultKind = {
         lost = cluster.workers.find((worker) => worker.name === name);
         if (!lost) throw new HarnessError(`${pod} runs on ${name}, which is no worker`);
         allow(await cluster.impactOfNode(lost.name));
-        await cluster.freeze(lost.name);
-        return `${lost.name}, on which ${pod} runs, stands still`;
+        await cluster.lose(lost.name);
+        return `${lost.name}, on which ${pod} runs, is lost`;
       },
       async revert() {
-        if (lost) await cluster.thaw(lost.name);
+        if (lost) await cluster.revive(lost.name);
       },
       async probe() {
         return lost ? probeNode(lost) : { seen: false, detail: 'no node is chosen yet' };
       },
-      audit: async () => cluster.workers.flatMap(({ name }) => leftover(cluster.undo.thaw(name))),
+      audit: async () => cluster.workers.flatMap(({ name }) => leftover(cluster.undo.revive(name))),
     };
   },
 };
 
-/**
- * The kernel still opens connections for a process that stands still: only an answer shows that somebody is there. TLS's
- * first words are enough of a question.
- */
+/** An open connection is not enough: the kernel opens it for a process that stands still. Any answer shows that somebody is there. */
 function probeNode({ name, address }: { name: string; address: string }): Promise<Observation> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port: KUBELET_PORT });

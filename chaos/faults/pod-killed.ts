@@ -16,6 +16,7 @@ export const podKilled: FaultKind = {
     refuseComponent(params, abilities.components, abilities),
   undo: ({ component }) => `the cluster starts another pod of ${component} by itself`,
   probe: ({ component }) => `${component} does not answer`,
+  lasts: false,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const components = required(drivers.components, 'components');

@@ -10,6 +10,7 @@ export const registryGone: FaultKind = {
     (abilities.throttle ? undefined : `target ${abilities.target} has nothing in front of its registry`),
   undo: () => 'what stands in front of the registry lets requests through again',
   probe: () => 'the registry gives no answer at all',
+  lasts: true,
   arm(_name, _params, drivers) {
     const throttle = required(drivers.throttle, 'what stands in front of the registry');
     return {

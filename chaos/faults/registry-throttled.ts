@@ -14,6 +14,7 @@ export const registryThrottled: FaultKind = {
   undo: () => 'the token bucket in front of the registry is lifted',
   probe: ({ burst }) =>
     `of ${Number(burst) + PROBE_EXTRA} requests to the registry at once, one is answered 429 TOOMANYREQUESTS, and so was one of the platform's own`,
+  lasts: true,
   arm(_name, params, drivers) {
     const throttle = required(drivers.throttle, 'the registry throttle');
     const ratePerSecond = Number(params.ratePerSecond);

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { z } from 'zod';
+import { lostState, reviveNode } from './lost-node.ts';
 import { killMarked, markedProcesses } from './marked.ts';
 
 /** How the process that undoes reaches the cluster; `namespace` is left out for what has none. */
@@ -33,7 +34,7 @@ export const UndoOperation = z.discriminatedUnion('op', [
   }),
   /** `engine`: value of DOCKER_HOST. */
   z.strictObject({
-    op: z.literal('unpause-container'),
+    op: z.literal('revive-node'),
     engine: z.string().optional(),
     container: z.string(),
   }),
@@ -65,8 +66,8 @@ export async function carryOut(operation: UndoOperation): Promise<void> {
       if (objectThere(operation))
         kubectl(operation, ['patch', operation.object, '--type=strategic', `--patch=${operation.patch}`]);
       break;
-    case 'unpause-container':
-      if (isPaused(operation)) docker(operation, ['unpause', operation.container]);
+    case 'revive-node':
+      reviveNode(operation);
       break;
   }
   const left = leftover(operation);
@@ -102,8 +103,10 @@ export function leftover(operation: UndoOperation): string[] {
         ? []
         : [`${operation.object} still has ${operation.field} = "${value}", not "${operation.value}"`];
     }
-    case 'unpause-container':
-      return isPaused(operation) ? [`container ${operation.container} is still frozen`] : [];
+    case 'revive-node': {
+      const lost = lostState(operation);
+      return lost === undefined ? [] : [`node ${operation.container} is still ${lost}`];
+    }
   }
 }
 
@@ -121,8 +124,8 @@ export function describeUndo(operation: UndoOperation): string {
       return `scale ${operation.object} to ${operation.replicas}`;
     case 'patch-object':
       return `set ${operation.field} of ${operation.object} to "${operation.value}"`;
-    case 'unpause-container':
-      return `thaw the container ${operation.container}`;
+    case 'revive-node':
+      return `revive node ${operation.container}`;
   }
 }
 
@@ -141,8 +144,8 @@ function nftTables(): string[] {
 
 type OnCluster = Extract<UndoOperation, { kubectl: string }>;
 
-/** How long an object may take to go by itself; Kubernetes gives pods their grace, Chaos Mesh takes a fault back. */
-const GONE_WITHIN_S = 60;
+/** How long a namespace may take to go by itself: its pods have their grace, and a kubelet that was away comes back first. */
+const GONE_WITHIN_S = 180;
 const COMMAND_WITHIN_MS = (GONE_WITHIN_S + 15) * 1000;
 
 /** @throws Error with kubectl's last words. */
@@ -158,19 +161,6 @@ function kubectl(operation: OnCluster, args: string[]): string {
 
 function objectThere(operation: Extract<OnCluster, { object: string }>): boolean {
   return kubectl(operation, ['get', operation.object, '--ignore-not-found', '--output=name']) !== '';
-}
-
-type OnEngine = Extract<UndoOperation, { container: string }>;
-
-function docker(operation: OnEngine, args: string[]): string {
-  const env = { ...process.env, ...(operation.engine ? { DOCKER_HOST: operation.engine } : {}) };
-  return execFileSync('docker', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env }).trim();
-}
-
-function isPaused(operation: OnEngine): boolean {
-  const there = docker(operation, ['ps', '--all', '--quiet', '--filter', `name=^${operation.container}$`]);
-  if (there === '') return false;
-  return docker(operation, ['inspect', '--format', '{{.State.Paused}}', operation.container]) === 'true';
 }
 
 /** One whose finalizer hangs is forced; of a namespace, nothing is: what is in it would be left without an owner. */

@@ -67,6 +67,7 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
   const drainMs =
     stop.reason?.outcome === 'interrupted' ? Math.min(plan.ledger.drainMs, 5000) : plan.ledger.drainMs;
   await drain(accepted, tap.processed, drainMs, journal);
+  const heard = tap.listening();
   observers.stop();
   const endMs = clock.now();
 
@@ -100,6 +101,13 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
   written[FILES.series] = rows.length + Object.keys(written).length + 1;
   rows.push(...manifestRows(written, endMs));
   await attempt(FILES.series, () => writeTable('series', rows, file(FILES.series)));
+  if (!heard)
+    journal.write({
+      type: 'evidence.missing',
+      what: `${FILES.ledger}: lifecycle events`,
+      reason:
+        'the harness had no connection to the broker at the end: what was processed by then is not known',
+    });
   for (const reason of tap.garbled)
     journal.write({
       type: 'evidence.missing',

@@ -55,6 +55,12 @@ export interface RuleHealth {
   lastError: string;
 }
 
+export interface GroupEvaluations {
+  evaluations: ReadonlyMap<string, number>;
+  /** Single rules of the group that could not be evaluated, each time counted. */
+  failures: ReadonlyMap<string, number>;
+}
+
 export class PrometheusClient {
   private readonly url: string;
 
@@ -94,15 +100,21 @@ export class PrometheusClient {
     );
   }
 
-  /** Evaluations of each rule group since Prometheus started, from its own metrics; key `file;group`. */
-  async groupEvaluations(): Promise<Map<string, number>> {
+  /** What each rule group did since Prometheus started, from its own metrics; keys `file;group`. */
+  async groupEvaluations(): Promise<GroupEvaluations> {
     const response = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(5000) });
     const text = await response.text();
-    return new Map(
-      [...text.matchAll(/^prometheus_rule_group_iterations_total\{rule_group="([^"]+)"\} (\S+)/gm)].map(
-        (m) => [m[1] as string, Number(m[2])],
-      ),
-    );
+    const byGroup = (metric: string) =>
+      new Map(
+        [...text.matchAll(new RegExp(`^${metric}\\{rule_group="([^"]+)"\\} (\\S+)`, 'gm'))].map((m) => [
+          m[1] as string,
+          Number(m[2]),
+        ]),
+      );
+    return {
+      evaluations: byGroup('prometheus_rule_group_iterations_total'),
+      failures: byGroup('prometheus_rule_evaluation_failures_total'),
+    };
   }
 
   private async series(path: string, parameters: Record<string, string>): Promise<PromSeries[]> {

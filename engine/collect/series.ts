@@ -3,7 +3,7 @@ import type { Plan } from '../../evidence/plan.ts';
 import type { SeriesRow } from '../../evidence/tables.ts';
 import type { RunClock } from '../clock.ts';
 import type { PodSample } from '../observers.ts';
-import type { PrometheusClient, PromSeries, RuleHealth } from './prometheus.ts';
+import type { GroupEvaluations, PrometheusClient, PromSeries, RuleHealth } from './prometheus.ts';
 
 export interface NamedQueries {
   /** Selectors of counters, fetched as scraped. */
@@ -100,8 +100,8 @@ export async function collectSeries(
 }
 
 export function podRows(samples: PodSample[]): SeriesRow[] {
-  return samples.map(({ t, function: name, pods }) => ({
-    query: 'pods',
+  return samples.map(({ query, t, function: name, pods }) => ({
+    query,
     kind: 'observed',
     phase: null,
     labels: JSON.stringify({ function: name }),
@@ -110,20 +110,27 @@ export function podRows(samples: PodSample[]): SeriesRow[] {
   }));
 }
 
-/** How often each alert rule was evaluated; 0 for a rule that is not healthy: its silence says nothing. */
+/**
+ * How often each alert rule was evaluated, 0 for a rule that is not healthy: its silence says nothing. And how often an evaluation
+ * in its group failed: a rule that is healthy at the end may have been blind in the fault.
+ */
 export function evaluationRows(
   rules: RuleHealth[],
-  groups: ReadonlyMap<string, number>,
+  { evaluations, failures }: GroupEvaluations,
   endMs: number,
 ): SeriesRow[] {
-  return rules.map((rule) => ({
-    query: 'rule_evaluations',
-    kind: 'observed',
-    phase: null,
-    labels: JSON.stringify({ alert: rule.alert }),
-    t_us: Math.round(endMs * 1000),
-    value: rule.health === 'ok' ? (groups.get(`${rule.file};${rule.group}`) ?? 0) : 0,
-  }));
+  return rules.flatMap((rule) => {
+    const group = `${rule.file};${rule.group}`;
+    const row = (query: string, value: number): SeriesRow => ({
+      ...{ query, kind: 'observed', phase: null, labels: JSON.stringify({ alert: rule.alert }) },
+      ...{ t_us: Math.round(endMs * 1000), value },
+    });
+    const failed = failures.get(group);
+    return [
+      row('rule_evaluations', rule.health === 'ok' ? (evaluations.get(group) ?? 0) : 0),
+      ...(failed === undefined ? [] : [row('rule_failures', failed)]),
+    ];
+  });
 }
 
 /** Rows or lines that were written to each file of the bundle. */

@@ -79,18 +79,16 @@ export function tiles({ verdict: v }: ReportBundle): Markup {
       note: alert.alert,
       href: '#alerts',
     });
-  const slowest = [...v.recovery].sort(
-    (a, b) => (b.fromRevertMs ?? Infinity) - (a.fromRevertMs ?? Infinity),
-  )[0];
+  const slowest = [...v.recovery].sort((a, b) => (b.tookMs ?? Infinity) - (a.tookMs ?? Infinity))[0];
   if (slowest)
     items.push({
       label: 'Recovered after',
       value:
-        slowest.fromRevertMs === null
+        slowest.tookMs === null
           ? slowest.censoredAtMs === null
             ? '–'
             : `> ${duration(slowest.censoredAtMs)}`
-          : duration(slowest.fromRevertMs),
+          : duration(slowest.tookMs),
       note: `objective ${duration(slowest.rtoMs)}`,
       href: '#recovery',
     });

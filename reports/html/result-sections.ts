@@ -130,16 +130,16 @@ export function core({ verdict: v }: ReportBundle): Markup {
 export function recovery({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
   if (v.recovery.length === 0) return html``;
   const rows = v.recovery.map((r) => [
-    html`${r.name}<span class="sub">after ${r.fault}</span>`,
+    html`${r.name}<span class="sub">${r.from} of ${r.fault}</span>`,
     badge(r.verdict, true),
     linked(
       anchors,
       r.checkId,
-      r.fromRevertMs === null
+      r.tookMs === null
         ? r.censoredAtMs === null
           ? '–'
           : `longer than ${duration(r.censoredAtMs)}`
-        : duration(r.fromRevertMs),
+        : duration(r.tookMs),
     ),
     linked(anchors, r.checkId, duration(r.fromInjectMs)),
     duration(r.rtoMs),
@@ -147,13 +147,13 @@ export function recovery({ verdict: v }: ReportBundle, anchors: Anchors): Markup
   return section(
     'recovery',
     'Recovery',
-    'To the start of the first of the good windows in a row. “Longer than” means that it had not recovered when the evidence ended.',
+    'From the instant that the contract names (revert or injection) to the start of the good windows in a row. “Longer than” means that it had not recovered when the evidence ended.',
     table(
       'Recovery',
       [
         { title: 'What' },
         { title: 'Verdict' },
-        { title: 'From the revert', numeric: true },
+        { title: 'Took', numeric: true },
         { title: 'From the injection', numeric: true },
         { title: 'Objective', numeric: true },
       ],
@@ -165,7 +165,7 @@ export function recovery({ verdict: v }: ReportBundle, anchors: Anchors): Markup
 /** The query that gives the ledger's counts again. */
 export const LEDGER_QUERY = `SELECT phase, count(*) FILTER (sent_us IS NOT NULL) AS attempted, count(*) FILTER (accepted) AS accepted,
   count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (accepted AND processed = 0) AS lost,
-  count(*) FILTER (processed > 1) AS duplicated, count(*) FILTER (stream IS NULL) AS unexpected,
+  count(*) FILTER (accepted AND result IN ('failed', 'error')) AS failed, count(*) FILTER (processed > 1) AS duplicated, count(*) FILTER (stream IS NULL) AS unexpected,
   count(*) FILTER (stream IS NOT NULL AND NOT accepted AND processed > 0) AS recovered
 FROM 'ledger.parquet' GROUP BY phase`;
 
@@ -174,6 +174,7 @@ const LEDGER = [
   'accepted',
   'processed',
   'lost',
+  'failed',
   'duplicated',
   'unexpected',
   'recovered',
@@ -182,7 +183,8 @@ const LEDGER = [
 export function ledger({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
   if (v.ledger.length === 0) return html``;
   const checks = v.checks.filter((c) => c.group === 'ledger');
-  const bad = (key: string, value: number) => value > 0 && ['lost', 'duplicated', 'unexpected'].includes(key);
+  const bad = (key: string, value: number) =>
+    value > 0 && ['lost', 'failed', 'duplicated', 'unexpected'].includes(key);
   const show = (key: string, value: number) => {
     const check = checks.find((c) => c.id.includes(key));
     const text = bad(key, value) ? html`<strong class="bad">${number(value)}</strong>` : number(value);
@@ -203,7 +205,7 @@ export function ledger({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
   return section(
     'ledger',
     'Ledger of events',
-    'Every event that was sent, by the phase in which it was sent. Accepted: the platform said 2xx, so it owes the processing. Recovered: processed though not accepted.',
+    'Every event that was sent, by the phase in which it was sent. Accepted: the platform said 2xx, so it owes the processing. Failed: processed, and its result is an error. Recovered: processed though not accepted.',
     html`${table('Ledger by phase', [{ title: 'Phase' }, ...LEDGER.map((title) => ({ title, numeric: true }))], rows)}<details><summary>Query</summary>${codeBlock(LEDGER_QUERY)}</details>`,
   );
 }

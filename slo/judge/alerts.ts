@@ -5,7 +5,7 @@
 
 import { quote } from '../../evidence/duckdb.ts';
 import type { AlertContract } from '../../evidence/plan.ts';
-import { FILES, HEARTBEAT } from '../../evidence/tables.ts';
+import { FILES } from '../../evidence/tables.ts';
 import type { AlertResult, Check } from '../../evidence/verdict.ts';
 import {
   conclude,
@@ -18,14 +18,12 @@ import {
 } from './alert-contracts.ts';
 import { type AlertHistory, firingOf, historiesOf, pendingOf } from './alert-history.ts';
 import type { Context, Finding } from './context.ts';
+import { gapProblems } from './heartbeat.ts';
 import { loadProblems } from './load.ts';
 import { rounded, seconds } from './numbers.ts';
 
 /** Fewer evaluations than this share of the expected ones: Prometheus was not there for much of the run. */
 const MIN_EVALUATED_SHARE = 0.5;
-
-/** An alert that came and went in such a gap would not have been seen: the greater of the two. */
-const LONGEST_GAP = { evaluations: 4, ms: 5000 };
 
 const NOTHING: AlertHistory = { episodes: [], delivered: [] };
 
@@ -122,31 +120,31 @@ function titleOf(x: AlertContract): string {
 async function evaluationProblems(c: Context, { alert, expect }: AlertContract): Promise<string[]> {
   if (!c.plan.rules.some((r) => r.alert === alert))
     return expect === 'may-fire' ? [] : ['the plan has no rule of that name, so nobody evaluated it'];
-  await c.needQuery('rule_evaluations');
-  const rows = await c.db.rows<{ alert: string; value: number | null }>(
-    `SELECT labels->>'$.alert' AS alert, min(value) AS value FROM series WHERE kind = 'observed' AND query = 'rule_evaluations' GROUP BY 1`,
-  );
-  const value = rows.find((r) => r.alert === alert)?.value ?? null;
+  const value = await observedOf(c, 'rule_evaluations', 'min', alert);
+  const failed = await observedOf(c, 'rule_failures', 'max', alert);
   const expected = (c.window('run')?.endMs ?? 0) / c.plan.evaluationMs;
   if (value === null) return ['nobody knows whether Prometheus evaluated its rule'];
   if (!(value > 0)) return ['Prometheus never evaluated its rule'];
   if (value < expected * MIN_EVALUATED_SHARE)
     return [`Prometheus evaluated its rule ${value} times, of ${Math.round(expected)} in a whole run`];
-  return gapProblems(c);
+  if (failed === null) return ['nobody knows whether evaluations of its rule failed'];
+  if (failed > 0)
+    return [
+      `${failed} evaluations failed in the group of its rule, which may have been blind then (Prometheus's log says why)`,
+    ];
+  return gapProblems(c, 'run');
 }
 
-/** Enough evaluations in all prove nothing of the minutes in which there was none: those of the fault, when Prometheus went with it. */
-async function gapProblems(c: Context): Promise<string[]> {
-  await c.needQuery(HEARTBEAT);
-  const endMs = c.window('run')?.endMs ?? 0;
-  const { from_us, gap_us } = await c.db.row<{ from_us: number; gap_us: number }>(
-    `WITH beats AS (SELECT t_us FROM series WHERE kind = 'raw' AND query = ${quote(HEARTBEAT)} AND t_us BETWEEN 0 AND ${endMs * 1000}
-       UNION ALL VALUES (0), (${endMs * 1000}))
-     SELECT t_us::DOUBLE AS from_us, coalesce(lead(t_us) OVER (ORDER BY t_us) - t_us, 0)::DOUBLE AS gap_us FROM beats ORDER BY gap_us DESC, from_us LIMIT 1`,
+/** What the harness counted of one rule; null: it did not. */
+async function observedOf(
+  c: Context,
+  query: string,
+  worst: 'min' | 'max',
+  alert: string,
+): Promise<number | null> {
+  await c.needQuery(query);
+  const rows = await c.db.rows<{ alert: string; value: number | null }>(
+    `SELECT labels->>'$.alert' AS alert, ${worst}(value) AS value FROM series WHERE kind = 'observed' AND query = ${quote(query)} GROUP BY 1`,
   );
-  const most = Math.max(LONGEST_GAP.evaluations * c.plan.evaluationMs, LONGEST_GAP.ms);
-  if (gap_us / 1000 <= most) return [];
-  return [
-    `Prometheus evaluated no rule for ${seconds(gap_us / 1000)}, from ${seconds(from_us / 1000)} on; at most ${seconds(most)} may be`,
-  ];
+  return rows.find((r) => r.alert === alert)?.value ?? null;
 }

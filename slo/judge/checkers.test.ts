@@ -194,6 +194,7 @@ describe('ledger', () => {
       accepted: 79,
       processed: 79,
       lost: 0,
+      failed: 0,
       duplicated: 0,
       unexpected: 0,
       recovered: 1,
@@ -204,6 +205,7 @@ describe('ledger', () => {
       accepted: 239,
       processed: 239,
       lost: 0,
+      failed: 0,
       duplicated: 0,
       unexpected: 0,
       recovered: 1,
@@ -322,7 +324,13 @@ describe('core metrics', () => {
 
 describe('scaling', () => {
   /** Two functions of 20 requests a second; nothing between 20 and 40 s; pods as given. */
-  const scaled = (pods: [number, number][], target: number, kind: 'to_zero' | 'up', phases: string[]) =>
+  const scaled = (
+    pods: [number, number][],
+    target: number,
+    kind: 'to_zero' | 'up',
+    phases: string[],
+    readyLate = 0,
+  ) =>
     judged((r) => {
       const idle = (x: { intended_us: number }) => x.intended_us >= 20_000_000 && x.intended_us < 40_000_000;
       keep(r.requests, (x) => x.stream === 'builds' || !idle(x));
@@ -332,15 +340,15 @@ describe('scaling', () => {
       for (const s of r.plan.streams.find((x) => x.name === 'invocations')?.segments ?? [])
         if (s.startMs >= 20_000 && s.startMs < 40_000) Object.assign(s, { count: 0, rate: 0 });
       for (const f of ['fn-0', 'fn-1'])
-        for (const [ms, value] of pods)
-          r.series.push({
-            query: 'pods',
-            kind: 'observed',
-            phase: null,
-            labels: `{"function":"${f}"}`,
-            t_us: ms * 1000,
-            value,
-          });
+        for (const [query, late] of [
+          ['pods', 0],
+          ['pods_ready', readyLate],
+        ] as const)
+          for (const [ms, value] of pods)
+            r.series.push({
+              ...{ query, kind: 'observed', phase: null, labels: `{"function":"${f}"}` },
+              ...{ t_us: (ms + (value > 0 ? late : 0)) * 1000, value },
+            });
       r.plan.objectives = [
         {
           name: 'scaling',
@@ -379,6 +387,17 @@ describe('scaling', () => {
     const [up] = await measured(scaled(pods, 1.3, 'up', ['recover']));
     expect(up?.[0]).toBe('pass');
     expect(up?.[1]).toBeCloseTo(1.2, 1);
+  });
+
+  it('takes a pod that is ready for an instance, not one that is on its way', async () => {
+    const pods: [number, number][] = [
+      [0, 1],
+      [28_000, 0],
+      [40_100, 1],
+    ];
+    const [up] = await measured(scaled(pods, 1.3, 'up', ['recover'], 2000));
+    expect(up?.[0]).toBe('fail');
+    expect(up?.[1]).toBeCloseTo(2.1, 1);
   });
 
   it('fails a function that is never scaled to zero, when that was seen for long enough', async () => {

@@ -8,6 +8,10 @@ export interface FaultFacts {
   injectingMs: number | null;
   injectedMs: number | null;
   effectSeenMs: number | null;
+  /** When the effect was seen again, as long as it was to last. */
+  heldMs: number[];
+  /** It was not seen any more, before the revert. */
+  lostMs: number | null;
   revertingMs: number | null;
   /** The undo was complete. */
   revertedMs: number | null;
@@ -17,9 +21,18 @@ export interface FaultFacts {
   errors: { step: string; message: string }[];
   /** What the probe said, for people. */
   detail: string;
-  /** The probe saw the effect in time, after the injection began and before the revert, and not before the injection. */
+  /** The probe saw the effect in time, after the injection began and before the revert, and not before the injection; and again until the revert. */
   proven: boolean;
 }
+
+/** Whose words are for people: not each of the looks that only saw the same again. */
+const TOLD: ReadonlySet<JournalEntry['type']> = new Set([
+  'fault.effect-seen',
+  'fault.effect-not-seen',
+  'fault.effect-lost',
+  'fault.effect-gone',
+  'fault.effect-not-gone',
+]);
 
 export function faultFacts(plan: Plan, journal: JournalEntry[]): FaultFacts[] {
   return plan.faults.map((planned) => {
@@ -34,6 +47,8 @@ export function faultFacts(plan: Plan, journal: JournalEntry[]): FaultFacts[] {
       injectingMs: at('fault.injecting'),
       injectedMs: at('fault.injected'),
       effectSeenMs: at('fault.effect-seen'),
+      heldMs: own.flatMap((e) => (e.type === 'fault.effect-held' ? [e.t] : [])),
+      lostMs: at('fault.effect-lost'),
       revertingMs: at('fault.reverting'),
       revertedMs: at('fault.reverted'),
       effectGoneMs: at('fault.effect-gone'),
@@ -41,7 +56,7 @@ export function faultFacts(plan: Plan, journal: JournalEntry[]): FaultFacts[] {
       leaks: audits.at(-1)?.leaks ?? [],
       errors,
       detail: own
-        .flatMap((e) => ('detail' in e && e.detail && e.type.startsWith('fault.effect') ? [e.detail] : []))
+        .flatMap((e) => ('detail' in e && e.detail && TOLD.has(e.type) ? [e.detail] : []))
         .join('; '),
     };
     return { ...facts, proven: isProven(facts) };
@@ -53,5 +68,19 @@ function isProven(f: Omit<FaultFacts, 'proven'>): boolean {
     return false;
   const injected = Math.max(f.injectedMs ?? f.injectingMs, f.injectingMs);
   const inTime = f.effectSeenMs >= f.injectingMs && f.effectSeenMs <= injected + f.planned.effectWithinMs;
-  return inTime && (f.revertingMs === null || f.effectSeenMs <= f.revertingMs);
+  return inTime && (f.revertingMs === null || f.effectSeenMs <= f.revertingMs) && unwatchedMs(f) === null;
+}
+
+/** Looks may come late on a busy machine, and the last one may be overtaken by the revert. */
+const LATE = 1.6;
+
+/** Since when nobody saw the effect of a fault that was to last, though it was not reverted yet; null: it was seen all along. */
+export function unwatchedMs(f: Omit<FaultFacts, 'proven'>): number | null {
+  const { watchEveryMs, effectWithinMs } = f.planned;
+  if (watchEveryMs === null || f.effectSeenMs === null) return null;
+  const looks = [f.effectSeenMs, ...f.heldMs];
+  if (f.lostMs !== null) return looks.at(-1) ?? null;
+  const ends = [...f.heldMs, ...(f.revertingMs === null ? [] : [f.revertingMs])];
+  const gap = ends.findIndex((end, i) => end - (looks[i] as number) > LATE * watchEveryMs + effectWithinMs);
+  return gap === -1 ? null : (looks[gap] as number);
 }

@@ -2,7 +2,7 @@
 import { FILES } from '../../evidence/tables.ts';
 import type { FaultResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
-import type { FaultFacts } from './fault-facts.ts';
+import { type FaultFacts, unwatchedMs } from './fault-facts.ts';
 import { rounded, seconds } from './numbers.ts';
 
 /** The conductor acts at once; a second is more than its timers ever need on a busy machine. */
@@ -81,6 +81,12 @@ function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
     return [
       'unknown',
       `its effect was not seen within ${seconds(planned.effectWithinMs)}: the fault is not proven to have bitten${f.detail ? ` (${f.detail})` : ''}`,
+    ];
+  const unwatched = unwatchedMs(f);
+  if (unwatched !== null)
+    return [
+      'unknown',
+      `its effect was last seen ${seconds(unwatched - f.injectingMs)} after the injection began, and not again until the revert${f.lostMs === null ? '' : `: ${f.detail}`}`,
     ];
   if (!f.proven)
     return [

@@ -10,6 +10,8 @@ import { standalone } from './views.ts';
 interface CountRow extends Omit<LedgerCounts, 'phase'> {
   phase: string | null;
   no_artifact: number;
+  /** Builds that were said to be complete, and named no image. */
+  nameless: number;
   /** Images that the platform reported, and that the registry was not asked for, or did not answer. */
   unverified: number;
   contradictions: number;
@@ -17,7 +19,8 @@ interface CountRow extends Omit<LedgerCounts, 'phase'> {
 
 const COUNTS_SQL = `SELECT phase, count(*) FILTER (stream IS NOT NULL) AS attempted, count(*) FILTER (accepted) AS accepted,
   count(*) FILTER (accepted AND processed > 0) AS processed, count(*) FILTER (lost) AS lost, count(*) FILTER (duplicated) AS duplicated,
-  count(*) FILTER (unexpected) AS unexpected, count(*) FILTER (recovered) AS recovered, count(*) FILTER (NOT artifact_found) AS no_artifact,
+  count(*) FILTER (unexpected) AS unexpected, count(*) FILTER (recovered) AS recovered, count(*) FILTER (failed) AS failed,
+  count(*) FILTER (NOT artifact_found) AS no_artifact, count(*) FILTER (accepted AND result = 'completed' AND artifact IS NULL) AS nameless,
   count(*) FILTER (artifact IS NOT NULL AND artifact_found IS NULL) AS unverified,
   count(*) FILTER (event_id IS NULL OR accepted IS NULL OR processed IS NULL OR processed < 0 OR (processed > 0) <> (first_processed_us IS NOT NULL)
     OR (stream IS NOT NULL AND (sent_us IS NULL OR phase IS NULL)) OR accepted <> coalesce(status BETWEEN 200 AND 299, false)) AS contradictions
@@ -73,6 +76,15 @@ export async function checkLedger(c: Context): Promise<Finding> {
     const worst = Math.max(lost, drain?.timedOut ? drain.outstanding : 0);
     return limited(worst, plan.ledger.maxLost, `of ${accepted} accepted events were lost`, evidence);
   });
+  await add('failed', 'Accepted events did not end in an error', async () => {
+    const { failed, accepted } = await run();
+    return limited(
+      failed,
+      plan.ledger.maxFailed,
+      `of ${accepted} accepted events ended in an error`,
+      evidence,
+    );
+  });
   await add('duplicated', 'No event was processed twice', async () =>
     limited(
       (await run()).duplicated,
@@ -97,15 +109,20 @@ export async function checkLedger(c: Context): Promise<Finding> {
     };
   });
   await add('artifacts', 'What was reported as built is there', async () => {
-    const { no_artifact, unverified } = await run();
-    if (no_artifact === 0 && unverified > 0) {
+    const { no_artifact, nameless, unverified } = await run();
+    if (no_artifact + nameless === 0 && unverified > 0) {
       return {
         verdict: 'unknown',
         message: `the registry was not heard on ${unverified} images that the platform reported`,
         evidence,
       };
     }
-    return limited(no_artifact, 0, 'images that the platform reported are not in the registry', evidence);
+    return limited(
+      no_artifact + nameless,
+      0,
+      'images of builds that are said to be complete are not named, or not in the registry',
+      evidence,
+    );
   });
 
   const counted = await rows.catch(() => []);
@@ -181,13 +198,15 @@ function total(rows: CountRow[]): CountRow {
     duplicated: sum('duplicated'),
     unexpected: sum('unexpected'),
     recovered: sum('recovered'),
+    failed: sum('failed'),
     no_artifact: sum('no_artifact'),
+    nameless: sum('nameless'),
     unverified: sum('unverified'),
     contradictions: sum('contradictions'),
   };
 }
 
 function counts(phase: string, rows: CountRow[]): LedgerCounts {
-  const { no_artifact: _n, unverified: _u, contradictions: _c, ...rest } = total(rows);
+  const { no_artifact: _a, nameless: _n, unverified: _u, contradictions: _c, ...rest } = total(rows);
   return { ...rest, phase };
 }

@@ -211,6 +211,27 @@ describe('a lost or changed line of the journal', () => {
       'fault/kill-builder',
     ],
     [
+      'effect gone before the revert',
+      (r) =>
+        r.journal.push({
+          ...{
+            t: 36_000,
+            type: 'fault.effect-lost',
+            fault: 'kill-builder',
+            probe: 'p',
+            detail: 'answers 200',
+          },
+        }),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
+      'effect seen once, and nobody looked again',
+      (r) => keep(r.journal, (e) => e.type !== 'fault.effect-held'),
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
       'effect not gone',
       (r) => keep(r.journal, (e) => e.type !== 'fault.effect-gone'),
       'error',
@@ -426,6 +447,12 @@ describe('lost rows', () => {
     ],
     ['samples of a counter', (r) => keep(r.series, (s) => s.kind !== 'raw'), 'telemetry/events-accepted'],
     [
+      // A gauge that nobody scraped has no high value to show.
+      'a part of the heartbeat, while a gauge is judged',
+      (r) => keep(r.series, (s) => !(s.query === HEARTBEAT && s.t_us > 21_000_000 && s.t_us < 27_000_000)),
+      'objective/queue-depth/run',
+    ],
+    [
       'samples of a gauge',
       (r) => keep(r.series, (s) => s.query !== 'queue_depth'),
       'objective/queue-depth/run',
@@ -455,6 +482,47 @@ describe('lost rows', () => {
       expect(check(verdict, 'harness/bundle').verdict).toBe('unknown');
       expect(verdict.verdict).not.toBe('pass');
     }
+  });
+});
+
+describe('what went wrong without a word', () => {
+  it('accepted work that ended in an error: fail, unless the scenario allows for it', async () => {
+    const error = (r: SyntheticRun) => {
+      for (const row of r.ledger.slice(0, 3)) row.result = 'error';
+    };
+    const verdict = await judged(error);
+    expect(check(verdict, 'ledger/failed')).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('3 of 240 accepted events ended in an error'),
+    });
+    expect(verdict.verdict).toBe('fail');
+    const allowed = await judged((r) => {
+      error(r);
+      r.plan.ledger.maxFailed = 3;
+    });
+    expect(check(allowed, 'ledger/failed').verdict).toBe('pass');
+    expect(allowed.verdict).toBe('pass');
+  });
+
+  it('a build that is said to be complete and names no image: fail', async () => {
+    const verdict = await judged((r) => {
+      for (const row of r.ledger.slice(0, 2)) Object.assign(row, { artifact: null, artifact_found: null });
+    });
+    expect(check(verdict, 'ledger/artifacts')).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('2 images'),
+    });
+  });
+
+  it('rules that could not be evaluated for a while, and could at the end: unknown', async () => {
+    const verdict = await judged((r) => {
+      for (const s of r.series) if (s.query === 'rule_failures') s.value = 6;
+    });
+    expect(check(verdict, 'alert/BuildFailureRateHigh/must-not-fire')).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('6 evaluations failed'),
+    });
+    expect(verdict.verdict).toBe('unknown');
   });
 });
 

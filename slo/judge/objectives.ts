@@ -6,6 +6,7 @@
 import type { Objective } from '../../evidence/plan.ts';
 import type { Check, Evidence, ObjectiveResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
+import { gapProblems } from './heartbeat.ts';
 import { measure, type Reading } from './indicators.ts';
 import { compare, OP_SIGN, rounded, text } from './numbers.ts';
 
@@ -41,6 +42,10 @@ export async function checkObjectives(c: Context): Promise<Finding> {
             },
           ];
           if (judged[0] !== 'pass') return { verdict: judged[0], message: judged[1], evidence };
+          // A high value that was seen stays seen; that none was, is worth something only where somebody looked.
+          const gaps = objective.indicator.type === 'series' ? await gapProblems(c, phase) : [];
+          if (gaps.length > 0)
+            return { verdict: 'unknown', message: [judged[1], ...gaps].join('; '), evidence };
           const unproven = await c.unproven(window.startMs, window.endMs);
           if (unproven.length === 0) return { verdict: 'pass', message: judged[1], evidence };
           return {

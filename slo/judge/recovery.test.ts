@@ -16,6 +16,7 @@ function outage(r: SyntheticRun, backMs: number, { held = false, noise = 0 } = {
       target: noise > 0 ? 0.9 : 1,
       windowMs: 1000,
       windows: 3,
+      from: 'revert',
       rtoMs: 5000,
     },
   ];
@@ -38,19 +39,19 @@ describe('recovery of requests', () => {
     for (const back of [40_150, 40_700, 41_000, 41_640, 42_333, 43_999, 44_100]) {
       const measured = await measuredOf((r) => outage(r, back));
       expect(measured?.verdict).toBe('pass');
-      expect(Math.abs((measured?.fromRevertMs ?? 1e9) - (back - reverted))).toBeLessThan(120);
+      expect(Math.abs((measured?.tookMs ?? 1e9) - (back - reverted))).toBeLessThan(120);
       expect(Math.abs((measured?.fromInjectMs ?? 1e9) - (back - TIMES.inject - 50))).toBeLessThan(120);
     }
   });
 
   it('counts the answer to held requests as the sign of life, not their start', async () => {
     const measured = await measuredOf((r) => outage(r, 42_500, { held: true }));
-    expect(Math.abs((measured?.fromRevertMs ?? 0) - 2400)).toBeLessThan(120);
+    expect(Math.abs((measured?.tookMs ?? 0) - 2400)).toBeLessThan(120);
   });
 
   it('stands some bad requests where the target allows them', async () => {
     const measured = await measuredOf((r) => outage(r, 42_500, { noise: 15 }));
-    expect(Math.abs((measured?.fromRevertMs ?? 0) - 2400)).toBeLessThan(250);
+    expect(Math.abs((measured?.tookMs ?? 0) - 2400)).toBeLessThan(250);
   });
 
   it('is the start of a lasting good state, not of a good moment', async () => {
@@ -61,7 +62,7 @@ describe('recovery of requests', () => {
       ))
         Object.assign(x, { outcome: 'failed', status: 503 });
     });
-    expect(Math.abs((measured?.fromRevertMs ?? 0) - 3900)).toBeLessThan(120);
+    expect(Math.abs((measured?.tookMs ?? 0) - 3900)).toBeLessThan(120);
   });
 
   it('fails when it is later than the objective plus slack', async () => {
@@ -75,14 +76,14 @@ describe('recovery of requests', () => {
   it('is censored when it never came: fail when the evidence is long enough, else unknown', async () => {
     expect(await measuredOf((r) => outage(r, 1e9))).toMatchObject({
       verdict: 'fail',
-      fromRevertMs: null,
+      tookMs: null,
       censoredAtMs: 19_000,
     });
     const short = await measuredOf((r) => {
       outage(r, 1e9);
       for (const c of r.plan.recovery) c.rtoMs = 18_000;
     });
-    expect(short).toMatchObject({ verdict: 'unknown', fromRevertMs: null });
+    expect(short).toMatchObject({ verdict: 'unknown', tookMs: null });
     // Good since the very end: whether it lasts is not known, but that it was late is.
     expect(await measuredOf((r) => outage(r, 58_500))).toMatchObject({ verdict: 'fail' });
     expect(
@@ -129,7 +130,7 @@ describe('recovery of queued work', () => {
   it('is when processing resumes, though every event is processed in the end', async () => {
     const truth = TIMES.builderBack - reverted;
     const measured = (await judged(() => {})).recovery[0];
-    expect(Math.abs((measured?.fromRevertMs ?? 0) - truth)).toBeLessThan(200);
+    expect(Math.abs((measured?.tookMs ?? 0) - truth)).toBeLessThan(200);
   });
 
   it('follows the truth, and fails when the builder comes back too late', async () => {
@@ -143,7 +144,7 @@ describe('recovery of queued work', () => {
               : (l.sent_us as number) + 200_000;
         }
       });
-      expect(Math.abs((verdict.recovery[0]?.fromRevertMs ?? 0) - (back - reverted))).toBeLessThan(500);
+      expect(Math.abs((verdict.recovery[0]?.tookMs ?? 0) - (back - reverted))).toBeLessThan(500);
       expect(check(verdict, ID).verdict).toBe(back - reverted <= 8000 ? 'pass' : 'fail');
     }
   });
@@ -155,10 +156,41 @@ describe('recovery of queued work', () => {
           l.first_processed_us = (l.sent_us as number) + 4_000_000;
     });
     expect(check(verdict, ID).verdict).toBe('fail');
-    expect(verdict.recovery[0]?.fromRevertMs).toBeNull();
+    expect(verdict.recovery[0]?.tookMs).toBeNull();
   });
 });
 
 it('the synthetic run that these tests change is not changed by them', () => {
   expect(passingRun()).toEqual(passingRun());
+});
+
+describe('recovery while the fault is there', () => {
+  const id = 'recovery/calls-back';
+  const duringFault = (backMs: number, badAgain = 1e9) =>
+    judged((r) => {
+      outage(r, backMs);
+      for (const c of r.plan.recovery) c.from = 'injection';
+      for (const x of r.requests.filter(
+        (q) =>
+          q.stream === 'invocations' &&
+          q.intended_us >= badAgain * 1000 &&
+          q.intended_us < (badAgain + 2000) * 1000,
+      ))
+        Object.assign(x, { outcome: 'failed', status: 503 });
+    });
+
+  it('counts from the injection', async () => {
+    const verdict = await duringFault(23_300);
+    expect(verdict.recovery[0]).toMatchObject({ verdict: 'pass', from: 'injection' });
+    expect(Math.abs((verdict.recovery[0]?.tookMs ?? 0) - (23_300 - TIMES.inject - 50))).toBeLessThan(120);
+  });
+
+  it('does not take for it what came with the revert, nor a good moment', async () => {
+    expect(check(await duringFault(reverted), id)).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringMatching(/had not recovered .* after the injection/),
+    });
+    // Whole at first, as when what is hit takes a while to be missed.
+    expect(check(await duringFault(20_000, 33_000), id).verdict).toBe('fail');
+  });
 });

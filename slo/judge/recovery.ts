@@ -3,7 +3,8 @@
  *
  * Windows of `windowMs` follow each other from the instant at which the fault was reverted. A window is good when it has rows and
  * the good ones reach the target. The service has recovered when `windows` good windows follow each other; the first such row of
- * windows counts. That alone would be as coarse as a window, so the instant is refined in two steps:
+ * windows counts. Of a contract that counts from the injection, for what must recover while the fault is there, the windows
+ * follow each other from the injection to the revert, and the good ones must last until then. That alone would be as coarse as a window, so the instant is refined in two steps:
  *  1. Where the good state begins: in the first good window and the one before it, the split of the rows (in the order of
  *     their clock) that leaves the fewest good rows before and bad rows after it; of several, the latest.
  *  2. When it was seen: the first good answer among the rows from the split on. A request that was held until the platform came
@@ -23,7 +24,7 @@ import { rounded, seconds } from './numbers.ts';
 import { standalone } from './views.ts';
 
 interface Measured {
-  fromRevertMs: number | null;
+  tookMs: number | null;
   fromInjectMs: number | null;
   censoredAtMs: number | null;
 }
@@ -34,7 +35,7 @@ interface WindowRow {
   good: number;
 }
 
-const NOTHING: Measured = { fromRevertMs: null, fromInjectMs: null, censoredAtMs: null };
+const NOTHING: Measured = { tookMs: null, fromInjectMs: null, censoredAtMs: null };
 
 export async function checkRecovery(c: Context): Promise<Finding> {
   const checks: Check[] = [];
@@ -47,14 +48,17 @@ export async function checkRecovery(c: Context): Promise<Finding> {
       {
         id,
         group: 'recovery',
-        title: `${contract.name}: recovered within ${seconds(contract.rtoMs)} of the revert of ${contract.fault}`,
+        title: `${contract.name}: recovered within ${seconds(contract.rtoMs)} of the ${contract.from} of ${contract.fault}`,
       },
       async () => {
         const fault = (await c.faults()).find((f) => f.planned.name === contract.fault);
         if (!fault) return unknown(`the plan has no fault ${contract.fault}`);
-        if (fault.revertedMs === null)
-          return unknown(`${contract.fault} was never reverted, so there is nothing to measure from`);
-        const { judgement, times } = await judge(c, contract, fault, fault.revertedMs, limitMs);
+        const fromMs = contract.from === 'revert' ? fault.revertedMs : fault.injectedMs;
+        if (fromMs === null)
+          return unknown(
+            `there was no ${contract.from} of ${contract.fault}, so there is nothing to measure from`,
+          );
+        const { judgement, times } = await judge(c, contract, fault, fromMs, limitMs);
         measured = times;
         if (judgement.verdict === 'pass' && !fault.proven)
           return {
@@ -71,7 +75,8 @@ export async function checkRecovery(c: Context): Promise<Finding> {
       name: contract.name,
       fault: contract.fault,
       verdict: check.verdict,
-      fromRevertMs: rounded(measured.fromRevertMs),
+      from: contract.from,
+      tookMs: rounded(measured.tookMs),
       fromInjectMs: rounded(measured.fromInjectMs),
       censoredAtMs: rounded(measured.censoredAtMs),
       rtoMs: contract.rtoMs,
@@ -86,26 +91,28 @@ async function judge(
   c: Context,
   r: RecoveryContract,
   fault: FaultFacts,
-  revertMs: number,
+  fromMs: number,
   limitMs: number,
 ): Promise<{ judgement: Judgement; times: Measured }> {
   if (r.total.table === 'scaling')
     return { judgement: unknown('recovery can not be measured from scaling'), times: NOTHING };
   await c.need(r.total.table);
-  const revertUs = Math.round(revertMs * 1000);
+  const fromUs = Math.round(fromMs * 1000);
   const windowUs = Math.round(r.windowMs * 1000);
-  const rows = await rowsSql(c, r, fault, revertUs);
-  const windowsSql = `SELECT (clock - ${revertUs}) // ${windowUs} AS k, count(*) AS n, count(*) FILTER (good) AS good FROM (${rows}) GROUP BY k ORDER BY k`;
+  const rows = await rowsSql(c, r, fault, fromUs);
+  const windowsSql = `SELECT (clock - ${fromUs}) // ${windowUs} AS k, count(*) AS n, count(*) FILTER (good) AS good FROM (${rows}) GROUP BY k ORDER BY k`;
   const windows = await c.db.rows<WindowRow>(windowsSql);
-  const lastK = Math.floor(((c.window('run')?.endMs ?? 0) * 1000 - revertUs) / windowUs) - 1;
+  // What recovers with the revert says nothing of a recovery that is to come without it.
+  const endMs = r.from === 'injection' ? fault.revertingMs : null;
+  const lastK = Math.floor(((endMs ?? c.window('run')?.endMs ?? 0) * 1000 - fromUs) / windowUs) - 1;
   const good = new Set(windows.filter((w) => w.k <= lastK && w.good / w.n >= r.target).map((w) => w.k));
-  const first = firstStreak(good, lastK, r.windows);
+  const first = (r.from === 'injection' ? lastStreak : firstStreak)(good, lastK, r.windows);
   const count = windows.reduce((sum, w) => sum + w.n, 0);
   const evidence = [
     {
       file: FILES[r.total.table],
       query: standalone(windowsSql, r.total.table),
-      window: { fromMs: rounded(revertMs) ?? 0, toMs: rounded(revertMs + (lastK + 1) * r.windowMs) ?? 0 },
+      window: { fromMs: rounded(fromMs) ?? 0, toMs: rounded(fromMs + (lastK + 1) * r.windowMs) ?? 0 },
       samples: count,
     },
   ];
@@ -114,64 +121,59 @@ async function judge(
     times,
   });
 
-  if (count === 0) return say('unknown', 'no row after the revert to measure it by', NOTHING);
+  if (count === 0) return say('unknown', `no row after the ${r.from} to measure it by`, NOTHING);
   if (first === null) {
     // A streak that the evidence cuts short may be the recovery: what is known is how long it had not begun.
     let k = lastK + 1;
     while (good.has(k - 1)) k--;
     const lastRowMs =
-      (await c.db.row<{ t: number }>(`SELECT max(clock) AS t FROM (${rows})`)).t / 1000 - revertMs;
+      (await c.db.row<{ t: number }>(`SELECT max(clock) AS t FROM (${rows})`)).t / 1000 - fromMs;
     const censoredAtMs = Math.max(0, Math.min(k * r.windowMs, lastRowMs));
-    const message = `it had not recovered ${seconds(censoredAtMs)} after the revert`;
+    const message = `it had not recovered ${seconds(censoredAtMs)} after the ${r.from}`;
     if (censoredAtMs > limitMs)
       return say('fail', `${message}: later than ${seconds(limitMs)}`, { ...NOTHING, censoredAtMs });
-    return say('unknown', `${message}, when the evidence ended: too early for ${seconds(limitMs)}`, {
-      ...NOTHING,
-      censoredAtMs,
-    });
+    return say(
+      'unknown',
+      `${message}, when ${endMs === null ? 'the evidence ended' : 'the revert came'}: too early for ${seconds(limitMs)}`,
+      {
+        ...NOTHING,
+        censoredAtMs,
+      },
+    );
   }
   const at = await refine(
     c,
     rows,
-    revertUs + Math.max(0, first - 1) * windowUs,
-    revertUs + (first + 1) * windowUs,
+    fromUs + Math.max(0, first - 1) * windowUs,
+    fromUs + (first + 1) * windowUs,
   );
-  const fromRevertMs = Math.max(0, at / 1000 - revertMs);
+  const tookMs = Math.max(0, at / 1000 - fromMs);
   const times = {
-    fromRevertMs,
+    tookMs,
     fromInjectMs: fault.injectedMs === null ? null : at / 1000 - fault.injectedMs,
     censoredAtMs: null,
   };
-  if (fromRevertMs > limitMs)
+  if (tookMs > limitMs)
     return say(
       'fail',
-      `recovered ${seconds(fromRevertMs)} after the revert: later than ${seconds(limitMs)}`,
+      `recovered ${seconds(tookMs)} after the ${r.from}: later than ${seconds(limitMs)}`,
       times,
     );
-  return say(
-    'pass',
-    `recovered ${seconds(fromRevertMs)} after the revert, at most ${seconds(limitMs)}`,
-    times,
-  );
+  return say('pass', `recovered ${seconds(tookMs)} after the ${r.from}, at most ${seconds(limitMs)}`, times);
 }
 
-/** Rows from the revert on, as (clock, good, seen): integers of microseconds and a boolean that is never NULL. */
-async function rowsSql(
-  c: Context,
-  r: RecoveryContract,
-  fault: FaultFacts,
-  revertUs: number,
-): Promise<string> {
+/** Rows from that instant on, as (clock, good, seen): integers of microseconds and a boolean that is never NULL. */
+async function rowsSql(c: Context, r: RecoveryContract, fault: FaultFacts, fromUs: number): Promise<string> {
   const good = `coalesce((${r.good}), false)`;
   if (r.total.table === 'requests') {
-    return `SELECT intended_us AS clock, ${good} AND NOT unsent AND done_us IS NOT NULL AS good, done_us AS seen, event_id AS id FROM requests WHERE coalesce((${r.total.where}), unsent) AND intended_us >= ${revertUs}`;
+    return `SELECT intended_us AS clock, ${good} AND NOT unsent AND done_us IS NOT NULL AS good, done_us AS seen, event_id AS id FROM requests WHERE coalesce((${r.total.where}), unsent) AND intended_us >= ${fromUs}`;
   }
   const before = Math.round((fault.injectingMs ?? 0) * 1000);
   const { longest } = await c.db.row<{ longest: number | null }>(
     `SELECT max(first_processed_us - sent_us) AS longest FROM ledger WHERE (${r.total.where}) AND first_processed_us < ${before}`,
   );
   const timely = (longest ?? 0) + Math.round(r.windowMs * 1000);
-  return `SELECT sent_us AS clock, ${good} AND coalesce(first_processed_us - sent_us <= ${timely}, false) AS good, first_processed_us AS seen, event_id AS id FROM ledger WHERE (${r.total.where}) AND sent_us >= ${revertUs}`;
+  return `SELECT sent_us AS clock, ${good} AND coalesce(first_processed_us - sent_us <= ${timely}, false) AS good, first_processed_us AS seen, event_id AS id FROM ledger WHERE (${r.total.where}) AND sent_us >= ${fromUs}`;
 }
 
 function firstStreak(good: ReadonlySet<number>, lastK: number, length: number): number | null {
@@ -181,6 +183,13 @@ function firstStreak(good: ReadonlySet<number>, lastK: number, length: number): 
     if (run === length) return k - length + 1;
   }
   return null;
+}
+
+/** The good windows up to the last one, when they are enough. */
+function lastStreak(good: ReadonlySet<number>, lastK: number, length: number): number | null {
+  let k = lastK + 1;
+  while (good.has(k - 1)) k--;
+  return lastK + 1 - k >= length ? k : null;
 }
 
 /** The instant at which the good state of the rows in [fromUs, toUs) was first seen, microseconds. */

@@ -1,9 +1,9 @@
 /**
  * The view `scaling`: how long functions took to scale to zero and up again, from what the harness saw of their pods
- * (`observed` series `pods`, labels {"function": ...}) and from the clients' requests.
+ * (`observed` series `pods` and `pods_ready`, labels {"function": ...}) and from the clients' requests.
  *
  *   function  name of the function
- *   kind      `to_zero`: from the end of its last request to no pods; `up`: from the first request after that to a pod
+ *   kind      `to_zero`: from the end of its last request to no pods; `up`: from the first request after that to a pod that is ready
  *   seconds   duration; of a censored row what was seen of it, so the true one is longer
  *   censored  the end was not seen: a new request came, or the evidence ended
  *   t_us      when it ended
@@ -19,6 +19,11 @@ import type { Context } from './context.ts';
 /** Breaks between requests that are shorter say nothing of scaling to zero, seconds. */
 const MIN_IDLE_S = 1;
 
+interface PodsSample {
+  t: number;
+  pods: number;
+}
+
 interface Busy {
   from: number;
   to: number;
@@ -33,15 +38,18 @@ interface ScalingRow {
 }
 
 export async function createScaling(c: Context, hasLedger: boolean): Promise<void> {
-  const pods = await c.db.rows<{ fn: string | null; t_us: number; value: number }>(
-    `SELECT labels->>'$.function' AS fn, t_us, value FROM series WHERE kind = 'observed' AND query = 'pods' ORDER BY fn, t_us`,
+  const pods = await c.db.rows<{ query: string; fn: string | null; t_us: number; value: number }>(
+    `SELECT query, labels->>'$.function' AS fn, t_us, value FROM series WHERE kind = 'observed' AND query IN ('pods', 'pods_ready') ORDER BY fn, t_us`,
   );
   const endUs = Math.max(Math.round((c.window('run')?.endMs ?? 0) * 1000), ...pods.map((p) => p.t_us));
   const rows: ScalingRow[] = [];
   for (const name of [...new Set(pods.map((p) => p.fn))]) {
     if (name === null) continue;
-    const samples = pods.filter((p) => p.fn === name).map((p) => ({ t: p.t_us, pods: p.value }));
-    rows.push(...transitions(name, samples, await busyPeriods(c, name, hasLedger), endUs));
+    const of = (query: string): PodsSample[] =>
+      pods.filter((p) => p.fn === name && p.query === query).map((p) => ({ t: p.t_us, pods: p.value }));
+    rows.push(
+      ...transitions(name, of('pods'), of('pods_ready'), await busyPeriods(c, name, hasLedger), endUs),
+    );
   }
   await c.db.run(
     'CREATE OR REPLACE TABLE scaling (function VARCHAR, kind VARCHAR, seconds DOUBLE, censored BOOLEAN, t_us BIGINT, phase VARCHAR)',
@@ -88,7 +96,8 @@ function callsOf(stream: Stream, name: string): string[] {
 
 function transitions(
   name: string,
-  samples: { t: number; pods: number }[],
+  samples: PodsSample[],
+  ready: PodsSample[],
   busy: Busy[],
   endUs: number,
 ): ScalingRow[] {
@@ -99,7 +108,7 @@ function transitions(
   busy.forEach((period, i) => {
     if (podsAt(period.from) === 0) {
       // Its first request met no pods: how long until one was there?
-      const up = samples.find((s) => s.t > period.from && s.pods >= 1)?.t;
+      const up = ready.find((s) => s.t > period.from && s.pods >= 1)?.t;
       row('up', period.from, up ?? endUs, up === undefined);
     }
     const next = busy[i + 1]?.from ?? endUs;

@@ -10,6 +10,7 @@ export const REQUESTS_VIEW = `SELECT *, outcome = 'ok' AS ok, outcome = 'unsent'
 
 export const LEDGER_VIEW = `SELECT *, accepted AND processed = 0 AS lost, processed > 1 AS duplicated,
   processed > 0 AND stream IS NULL AS unexpected, processed > 0 AND NOT accepted AND stream IS NOT NULL AS recovered,
+  accepted AND result IN ('failed', 'error') AS failed,
   CASE WHEN first_processed_us IS NOT NULL THEN (first_processed_us - sent_us) / 1e6
        WHEN accepted THEN 'infinity'::DOUBLE END AS build_s`;
 

@@ -2,10 +2,12 @@
 
 import { HarnessError } from '../../base/errors.ts';
 import type { ChaosObject, ClusterDriver, Reach } from '../../chaos/drivers.ts';
+import { loseNode } from '../../chaos/undo/lost-node.ts';
 import { carryOut } from '../../chaos/undo/operations.ts';
 import type { Kubernetes } from '../../kind/kubernetes.ts';
 import type { ClusterState } from '../../kind/state.ts';
 import { exec } from '../../tools/exec.ts';
+import { nodeImpact, type PodOfCluster } from './node-impact.ts';
 import { NAMESPACE } from './platform.ts';
 import type { PodWatch } from './pods.ts';
 
@@ -13,8 +15,8 @@ import type { PodWatch } from './pods.ts';
 const INJECTED_WITHIN_MS = 20_000;
 /** As the probe's contract has it (chaos/fault.ts). */
 const REACH_WITHIN_S = 0.4;
+const RESOLVED_WITHIN_S = 2;
 const SHELL_WITHIN_MS = 5000;
-const ENGINE_WITHIN_MS = 15_000;
 
 export interface ClusterAccess {
   cluster: Kubernetes;
@@ -39,10 +41,11 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
     const options = { timeoutMs: SHELL_WITHIN_MS };
     return (await exec(state.kubectl, [...args, 'bash', '-c', command], options)).output;
   };
-  const thawing = (node: string) => ({
-    ...{ op: 'unpause-container' as const, container: node },
+  const containerOf = (node: string) => ({
+    container: node,
     ...(state.engine === undefined ? {} : { engine: state.engine }),
   });
+  const reviving = (node: string) => ({ op: 'revive-node' as const, ...containerOf(node) });
   return {
     namespace: NAMESPACE,
     kubectl,
@@ -65,26 +68,14 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
       };
     },
     async impactOfNode(node) {
-      const where = ['--all-namespaces', `--field-selector=spec.nodeName=${node}`, '--output=json'];
-      const { items } = JSON.parse(await kubectl('get', 'pods', ...where)) as { items: PodOnNode[] };
-      const moved = items.filter(
-        ({ metadata }) => !OF_THE_NODE.has(metadata.ownerReferences?.[0]?.kind ?? ''),
-      );
-      return {
-        pods: moved.map(({ metadata: { namespace, name } }) => ({ namespace, name })),
-        nodes: [node],
-        workloads: pods.components.flatMap((name) => {
-          const all = pods.of(name);
-          const hit = all.filter((pod) => pod.spec?.nodeName === node).length;
-          return hit > 0 ? [{ name, hit, of: all.length }] : [];
-        }),
-      };
+      const { items } = JSON.parse(await kubectl('get', 'pods', '--all-namespaces', '--output=json'));
+      return nodeImpact(items as PodOfCluster[], node);
     },
     async reach(fromPod, host, port) {
-      const said = await shell(
-        fromPod,
-        `timeout ${REACH_WITHIN_S} bash -c ': >/dev/tcp/${host}/${port}'; echo code=$?`,
-      );
+      // The name first: an answer of DNS that is late would look like a connection that gets none.
+      const resolve = `address=$(timeout ${RESOLVED_WITHIN_S} getent ahostsv4 ${host} | head -n 1 | cut -d ' ' -f 1)`;
+      const connect = `timeout ${REACH_WITHIN_S} bash -c ": >/dev/tcp/$address/${port}"`;
+      const said = await shell(fromPod, `${resolve}; [ "$address" ] || exit; ${connect}; echo code=$?`);
       return reachOf(said, `connect to ${host}:${port} from ${fromPod}:`);
     },
     shell,
@@ -98,29 +89,21 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
         ...{ op: 'patch-object', ...inside, object },
         ...{ patch: JSON.stringify(patch), field, value },
       }),
-      thaw: thawing,
+      revive: reviving,
     },
     workers: state.nodes.filter(({ name }) => !name.endsWith('control-plane')),
-    async freeze(node) {
-      const env = { ...process.env, ...(state.engine ? { DOCKER_HOST: state.engine } : {}) };
-      const { code, output } = await exec('docker', ['pause', node], { env, timeoutMs: ENGINE_WITHIN_MS });
-      if (code !== 0) throw new HarnessError(`the engine does not freeze ${node}: ${output.trim()}`);
-    },
-    thaw: (node) => carryOut(thawing(node)),
+    lose: async (node) => loseNode(containerOf(node)),
+    revive: (node) => carryOut(reviving(node)),
   };
-}
-
-/** Owners of pods that every node has of its own: DaemonSets, and the node itself for static pods. */
-const OF_THE_NODE = new Set(['DaemonSet', 'Node']);
-
-interface PodOnNode {
-  metadata: { namespace: string; name: string; ownerReferences?: { kind: string }[] };
 }
 
 function reachOf(said: string, what: string): Reach {
   const code = /code=(\d+)/.exec(said)?.[1];
-  // Without the code, kubectl did not get into the pod: nothing is known.
-  if (code === undefined) throw new HarnessError(`${what} could not be tried: ${said.trim().split('\n')[0]}`);
+  // Without the code, kubectl did not get into the pod, or the name has no address there: nothing is known.
+  if (code === undefined) {
+    const why = said.trim().split('\n')[0] || 'its name is not resolved there';
+    throw new HarnessError(`${what} could not be tried: ${why}`);
+  }
   if (code === '0') return { state: 'open', detail: `${what} open` };
   if (code === '124')
     return { state: 'silent', detail: `${what} no answer in ${REACH_WITHIN_S * 1000} ms, nothing refused` };

@@ -22,7 +22,7 @@ import { componentDriver, INFRASTRUCTURE, networkDriver } from './chaos.ts';
 import { clusterDriver } from './cluster-driver.ts';
 import { watchFreeze } from './freeze.ts';
 import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts';
-import { type PodWatch, watchPods } from './pods.ts';
+import { isReady, type PodWatch, watchPods } from './pods.ts';
 import {
   alertmanager,
   kubeStateMetrics,
@@ -76,8 +76,7 @@ export const kindTarget: Target = {
     const { kubectl } = state;
     const kubeconfig = kubeconfigPath();
     const cluster = new Kubernetes(kubectl);
-    const left = await cluster.do('get', 'namespace', NAMESPACE, '--ignore-not-found', '--output=name');
-    if (left.trim() !== '')
+    if (await isTaken(cluster))
       throw new HarnessError(
         `the cluster has a namespace ${NAMESPACE} already, of another run or of yours: wait until that is over, or delete it`,
       );
@@ -136,6 +135,7 @@ export const kindTarget: Target = {
         frozen: freeze.reason,
         tapQueue: 'quorum',
         pods: () => watch.functions(),
+        readyPods: () => watch.functions(isReady),
         harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
         async down() {
           await keepLogs(kubectl, request.logDirectory);
@@ -152,6 +152,18 @@ export const kindTarget: Target = {
     }
   },
 };
+
+/** One that a run before this one left behind on its way out is waited for. */
+async function isTaken(cluster: Kubernetes): Promise<boolean> {
+  const path = '--output=jsonpath={.metadata.name} {.status.phase}';
+  const look = () => cluster.do('get', 'namespace', NAMESPACE, '--ignore-not-found', path);
+  const found = await look();
+  if (!found.endsWith('Terminating')) return found !== '';
+  await cluster
+    .do('wait', '--for=delete', `namespace/${NAMESPACE}`, `--timeout=${UP_WITHIN_S}s`)
+    .catch(() => {});
+  return (await look()) !== '';
+}
 
 /** @throws RefusedError when the cluster runs another platform than this checkout has. */
 function refuseStale(state: ClusterState): void {

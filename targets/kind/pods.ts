@@ -9,8 +9,8 @@ const SERVICE_LABEL = 'serving.knative.dev/service';
 export interface PodWatch {
   /** Whose pods are told apart. */
   components: readonly string[];
-  /** Instances by function: pods that run, or are about to; those on their way out are not counted. */
-  functions(): Map<string, number>;
+  /** Instances by function: pods that run, or are about to; those on their way out are not counted. @param which all without it */
+  functions(which?: (pod: V1Pod) => boolean): Map<string, number>;
   /** Pods of one component that are not on their way out. */
   of(component: string): V1Pod[];
   stop(): Promise<void>;
@@ -50,11 +50,11 @@ export async function watchPods(
   await informer.start();
   return {
     components,
-    functions() {
+    functions(which = () => true) {
       const counts = new Map<string, number>();
       for (const pod of pods.values()) {
         const name = pod.metadata?.labels?.[SERVICE_LABEL];
-        if (name !== undefined && lives(pod)) counts.set(name, (counts.get(name) ?? 0) + 1);
+        if (name !== undefined && lives(pod) && which(pod)) counts.set(name, (counts.get(name) ?? 0) + 1);
       }
       return counts;
     },
@@ -68,6 +68,10 @@ export async function watchPods(
 }
 
 const nameOf = (pod: V1Pod) => pod.metadata?.name ?? '';
+
+export function isReady(pod: V1Pod): boolean {
+  return pod.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+}
 
 function lives(pod: V1Pod): boolean {
   return (

@@ -167,6 +167,7 @@ export const localTarget: Target = {
       ownNamespaces: [],
       tapQueue: 'classic',
       pods: () => pods.count(),
+      readyPods: () => pods.count(),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
       down: () => supervisor.stopAll(1500),
     };

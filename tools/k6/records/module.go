@@ -1,6 +1,7 @@
 package records
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -35,10 +36,26 @@ func (m *moduleOfVU) Exports() modules.Exports {
 	return modules.Exports{Named: map[string]any{"begin": m.begin, "end": m.end}}
 }
 
+// idleTimeout is after how long Go's own default client closes a connection that it did not need. k6 never does: a VU that
+// rested for minutes would find out only then that the other side is gone, and count it against a platform that is whole again.
+const idleTimeout = 90 * time.Second
+
+// closeIdle closes the connections of a VU whose last request was sent that long ago.
+func closeIdle(transport http.RoundTripper, rested time.Duration) {
+	if closer, ok := transport.(interface{ CloseIdleConnections() }); ok && rested > idleTimeout {
+		closer.CloseIdleConnections()
+	}
+}
+
 // begin(): number. The request of this iteration begins now; its number within the k6 scenario.
 func (m *moduleOfVU) begin(sobek.FunctionCall) sobek.Value {
-	m.n = m.vu.State().GetScenarioGlobalVUIter()
-	m.sent = time.Now()
+	state := m.vu.State()
+	m.n = state.GetScenarioGlobalVUIter()
+	now := time.Now()
+	if !m.sent.IsZero() {
+		closeIdle(state.Transport, now.Sub(m.sent))
+	}
+	m.sent = now
 	return m.vu.Runtime().ToValue(int64(m.n))
 }
 
