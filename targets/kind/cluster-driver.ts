@@ -7,7 +7,7 @@ import { carryOut } from '../../chaos/undo/operations.ts';
 import type { Kubernetes } from '../../kind/kubernetes.ts';
 import type { ClusterState } from '../../kind/state.ts';
 import { exec } from '../../tools/exec.ts';
-import { nodeImpact, type PodOfCluster } from './node-impact.ts';
+import { nodeImpact, PODS_PATH } from './node-impact.ts';
 import { NAMESPACE } from './platform.ts';
 import type { PodWatch } from './pods.ts';
 
@@ -68,8 +68,7 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
       };
     },
     async impactOfNode(node) {
-      const { items } = JSON.parse(await kubectl('get', 'pods', '--all-namespaces', '--output=json'));
-      return nodeImpact(items as PodOfCluster[], node);
+      return nodeImpact(await kubectl('get', 'pods', '--all-namespaces', PODS_PATH), node);
     },
     async reach(fromPod, host, port) {
       // The name first: an answer of DNS that is late would look like a connection that gets none.

@@ -1,40 +1,45 @@
-/** What goes with a node, from the list of all pods: what Guardrails are asked about. */
+/** What goes with a node, from the list of all pods: what guardrails are asked about. */
 import type { Impact } from '../../chaos/fault.ts';
 
-export interface PodOfCluster {
-  metadata: {
-    namespace: string;
-    name: string;
-    deletionTimestamp?: string;
-    ownerReferences?: { kind: string; name: string }[];
-  };
-  spec: { nodeName?: string };
-}
+/** A pod a line, fields between tabs: what {@link nodeImpact} reads. The whole objects of a cluster's pods are megabytes. */
+export const PODS_PATH = `--output=jsonpath={range .items[*]}${[
+  '.metadata.namespace',
+  '.metadata.name',
+  '.spec.nodeName',
+  '.metadata.ownerReferences[0].kind',
+  '.metadata.ownerReferences[0].name',
+  '.metadata.deletionTimestamp',
+]
+  .map((field) => `{${field}}`)
+  .join('{"\\t"}')}{"\\n"}{end}`;
 
 /** Owners of pods that every node has of its own: DaemonSets, and the node itself for static pods. */
-const OF_THE_NODE = new Set(['DaemonSet', 'Node']);
+const OF_THE_NODE = ['DaemonSet', 'Node'];
+/** One Job has one pod, and a pod without an owner is alone: no replicas to take a share of. */
+const ALONE = ['Job', ''];
 
-/** Workloads are named `namespace/name`; one Job has one pod, and no replicas to take a share of. */
-export function nodeImpact(all: PodOfCluster[], node: string): Impact {
-  const kindOf = (pod: PodOfCluster) => pod.metadata.ownerReferences?.[0]?.kind ?? '';
-  const movable = all.filter((pod) => !OF_THE_NODE.has(kindOf(pod)));
-  const onNode = (pod: PodOfCluster) => pod.spec.nodeName === node;
-  const replicated = movable.filter(
-    (pod) => pod.metadata.deletionTimestamp === undefined && !['', 'Job'].includes(kindOf(pod)),
-  );
+/** @param listing all pods of the cluster, as {@link PODS_PATH} has them. Workloads are named `namespace/name`. */
+export function nodeImpact(listing: string, node: string): Impact {
+  const movable = listing
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const [namespace = '', name = '', at = '', ownerKind = '', owner = '', going = ''] = line.split('\t');
+      return { namespace, name, onNode: at === node, ownerKind, owner, going: going !== '' };
+    })
+    .filter((pod) => !OF_THE_NODE.includes(pod.ownerKind));
+  const replicated = movable.filter((pod) => !pod.going && !ALONE.includes(pod.ownerKind));
   return {
-    pods: movable.filter(onNode).map(({ metadata: { namespace, name } }) => ({ namespace, name })),
+    pods: movable.filter((pod) => pod.onNode).map(({ namespace, name }) => ({ namespace, name })),
     nodes: [node],
     workloads: [...Map.groupBy(replicated, workloadOf)].flatMap(([name, pods]) => {
-      const hit = pods.filter(onNode).length;
+      const hit = pods.filter((pod) => pod.onNode).length;
       return hit > 0 ? [{ name, hit, of: pods.length }] : [];
     }),
   };
 }
 
-function workloadOf({ metadata: { namespace, ownerReferences } }: PodOfCluster): string {
-  const owner = ownerReferences?.[0];
+function workloadOf({ namespace, ownerKind, owner }: Record<'namespace' | 'ownerKind' | 'owner', string>) {
   // A Deployment's ReplicaSets are named after it; a rollout has two.
-  const name = owner?.kind === 'ReplicaSet' ? owner.name.replace(/-[^-]+$/, '') : (owner?.name ?? '');
-  return `${namespace}/${name}`;
+  return `${namespace}/${ownerKind === 'ReplicaSet' ? owner.replace(/-[^-]+$/, '') : owner}`;
 }
