@@ -91,12 +91,29 @@ export interface ClusterDriver {
     /** `patch` is a strategic merge patch, after which `field` (JSONPath) is `value`. */
     patch(object: string, change: { patch: object; field: string; value: string }): UndoOperation;
     revive(node: string): UndoOperation;
+    quicken(): UndoOperation;
   };
   /** Nodes that work can be taken from: not the control plane. */
   workers: { name: string; address: string }[];
   /** Its processes stand still, and no packet gets in or out: what a lost node looks like from outside. */
   lose(node: string): Promise<void>;
   revive(node: string): Promise<void>;
+  /** Asks a component of the platform for its metrics, for 400 ms at most. */
+  ask(component: string): Promise<Answer>;
+  /** The API server gets no more than this share of one core. */
+  slowApi(share: number): Promise<void>;
+  quickenApi(): Promise<void>;
+  /** How long the API server takes to say that it is ready, as this host sees it, ms; no longer than 450. */
+  apiAnswerMs(): Promise<number>;
+}
+
+export interface Answer {
+  /** It came to its end. */
+  whole: boolean;
+  /** What came of it. */
+  bytes: number;
+  /** Until its end, or until it was waited for no longer. */
+  ms: number;
 }
 
 export interface ChaosObject {

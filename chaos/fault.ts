@@ -61,7 +61,13 @@ export interface Abilities {
   blackhole: string[] | { impossible: string };
   throttle: boolean;
   /** There are nodes, pods and Chaos Mesh; absent: it is no cluster. */
-  cluster?: { workers: number };
+  cluster?: {
+    workers: number;
+    /** Components that this host can ask something of. */
+    doors: string[];
+    /** Queueing disciplines that the nodes' kernel has, of those that faults need. */
+    shapers: string[];
+  };
 }
 
 /** Complains about parameters that the fault does not have or lacks. */

@@ -11,7 +11,7 @@ const kind: Abilities = {
   pausable: [],
   blackhole: ['rabbitmq'],
   throttle: true,
-  cluster: { workers: 2 },
+  cluster: { workers: 2, doors: ['builder'], shapers: ['tbf'] },
 };
 const local: Abilities = { ...kind, target: 'local' };
 delete local.cluster;
@@ -37,7 +37,7 @@ test.each([...shippedScenarios('cluster').keys()])(
 
 test('what needs a cluster is refused where there is none', () => {
   expect(() => plan('kaniko-killed', local, 10)).toThrow(/target local is no cluster/);
-  expect(() => plan('dr-node-lost', { ...kind, cluster: { workers: 1 } }, 10)).toThrow(
+  expect(() => plan('dr-node-lost', { ...kind, cluster: { workers: 1, doors: [], shapers: [] } }, 10)).toThrow(
     /has 1 workers: expected at least 2/,
   );
 });

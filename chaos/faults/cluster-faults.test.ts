@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { ChaosObject, ClusterDriver, ComponentDriver, Drivers, Reach } from '../drivers.ts';
+import type { Answer, ChaosObject, ClusterDriver, ComponentDriver, Drivers, Reach } from '../drivers.ts';
 import type { Abilities, FaultParams, Impact } from '../fault.ts';
+import { apiSlowed } from './api-slowed.ts';
 import { brokerSplit } from './broker-split.ts';
 import { buildsKilled } from './builds-killed.ts';
+import { componentStressed } from './component-stressed.ts';
 import { componentUnstartable } from './component-unstartable.ts';
 import { FAULTS } from './index.ts';
+import { networkDegraded } from './network-degraded.ts';
 import { nodeDrained } from './node-drained.ts';
 import { nodeLost } from './node-lost.ts';
 import { podKilled } from './pod-killed.ts';
@@ -16,7 +19,7 @@ const abilities: Abilities = {
   pausable: [],
   blackhole: [],
   throttle: false,
-  cluster: { workers: 2 },
+  cluster: { workers: 2, doors: ['builder'], shapers: ['tbf'] },
 };
 
 /** Keeps what faults asked for, and answers kubectl from a table by its first words. */
@@ -25,6 +28,8 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
   const injected: ChaosObject[] = [];
   const rehearsed: ChaosObject[] = [];
   const lost: string[] = [];
+  const answerMs: number[] = [];
+  const answer: Answer = { whole: true, bytes: 20_000, ms: 8 };
   const cluster: ClusterDriver = {
     namespace: 'lab',
     async kubectl(...args) {
@@ -55,6 +60,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
         patch: JSON.stringify(patch),
       }),
       revive: (container) => ({ op: 'revive-node', container }),
+      quicken: () => ({ op: 'unlimit-process', container: 'zero', process: 'kube-apiserver' }),
     },
     workers: [
       { name: 'one', address: '127.0.0.1' },
@@ -64,6 +70,12 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
       lost.push(node);
     },
     revive: async () => {},
+    async slowApi(share) {
+      asked.push(`slow the API server to ${share}`);
+    },
+    quickenApi: async () => {},
+    ask: async () => answer,
+    apiAnswerMs: async () => answerMs.shift() ?? 8,
   };
   const components = {
     impact: async (component) => cluster.impactOfPods(component),
@@ -79,7 +91,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     probe: async () => ({ seen: true, detail: 'no answer' }),
   } as Partial<ComponentDriver> as ComponentDriver;
   const drivers: Drivers = { cluster, components };
-  return { drivers, asked, injected, rehearsed, lost };
+  return { drivers, asked, injected, rehearsed, lost, answerMs, answer };
 }
 
 describe('component-unstartable', () => {
@@ -221,6 +233,8 @@ describe('a fault that is not allowed to act', () => {
     'builds-killed': {},
     'broker-split': {},
     'dns-gone': {},
+    'api-slowed': { cpuPercent: 5 },
+    'network-degraded': { component: 'builder', bandwidthKbit: 64 },
   };
   const onCluster = [...FAULTS.values()].filter(
     ({ kind, refuse }) => refuse(params[kind] ?? {}, abilities) === undefined,
@@ -245,6 +259,67 @@ describe('a fault that is not allowed to act', () => {
     expect(impacts).toHaveLength(1);
     expect((impacts[0]?.pods.length ?? 0) + (impacts[0]?.nodes.length ?? 0)).toBeGreaterThan(0);
     expect([asked.filter((command) => !command.startsWith('get ')), injected, lost]).toEqual([[], [], []]);
+  });
+});
+
+describe('api-slowed', () => {
+  it('is seen when three answers are slow, not when one is late', async () => {
+    const { drivers, asked, answerMs } = lab();
+    const fault = apiSlowed.arm('it', { cpuPercent: 5 }, drivers);
+    await fault.inject(() => {});
+    expect(asked.at(-1)).toBe('slow the API server to 0.05');
+    answerMs.push(300, 20);
+    expect(await fault.probe()).toMatchObject({ seen: false });
+    answerMs.push(300, 120, 450);
+    expect(await fault.probe()).toEqual({ seen: true, detail: 'the quickest answer took 120 ms' });
+    expect(fault.undo).toMatchObject([{ op: 'unlimit-process' }]);
+  });
+});
+
+describe('network-degraded', () => {
+  it('refuses what the kernel of the nodes can not do, and what is not one thing', () => {
+    const refuse = (params: FaultParams) =>
+      networkDegraded.refuse({ component: 'builder', ...params }, abilities);
+    expect(refuse({ bandwidthKbit: 64 })).toBeUndefined();
+    expect(refuse({ delayMs: 100 })).toMatch(/delayMs needs the queueing discipline netem/);
+    expect(refuse({ delayMs: 100, bandwidthKbit: 64 })).toMatch(/expected one of delayMs, lossPercent/);
+    expect(refuse({})).toMatch(/expected one of/);
+  });
+
+  it.each([
+    ['bandwidthKbit', 64, { whole: false, bytes: 300, ms: 400 }, 'bandwidth', { rate: '8000bps' }],
+    ['delayMs', 200, { whole: true, bytes: 20_000, ms: 205 }, 'delay', { latency: '200ms' }],
+    ['lossPercent', 30, { whole: false, bytes: 0, ms: 400 }, 'loss', { loss: '30' }],
+  ])('%s is seen by the answers, not by the injector', async (way, amount, bad, action, spec) => {
+    const { drivers, injected, answer } = lab();
+    const fault = networkDegraded.arm('it', { component: 'builder', [way]: amount }, drivers);
+    await fault.inject(() => {});
+    expect(injected[0]?.spec).toMatchObject({ action, [action]: spec });
+    expect(await fault.probe()).toMatchObject({ seen: false });
+    Object.assign(answer, bad);
+    expect(await fault.probe()).toMatchObject({ seen: true });
+  });
+});
+
+describe('component-stressed', () => {
+  it('takes either processor time or memory', () => {
+    const refuse = (params: FaultParams) =>
+      componentStressed.refuse({ component: 'builder', ...params }, abilities);
+    expect(refuse({})).toMatch(/expected either workers \(processor\) or memoryMiB/);
+    expect(refuse({ workers: 1, memoryMiB: 100 })).toMatch(/expected either/);
+    expect(refuse({ memoryMiB: 100 })).toBeUndefined();
+  });
+
+  it('is seen when the container holds what was to be taken', async () => {
+    const { drivers, injected } = lab();
+    const cluster = drivers.cluster as ClusterDriver;
+    const fault = componentStressed.arm('it', { component: 'builder', memoryMiB: 100 }, drivers);
+    await fault.inject(() => {});
+    expect(injected[0]?.spec).toMatchObject({ stressors: { memory: { workers: 1, size: '100MiB' } } });
+    cluster.shell = async () => `${80 * 2 ** 20}\n`;
+    expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-1 holds 80 MiB' });
+    cluster.shell = async () => `${120 * 2 ** 20}\n`;
+    expect(await fault.probe()).toMatchObject({ seen: true });
   });
 });
 

@@ -1,4 +1,4 @@
-/** Something beside a component burns its processor time, in the same container. */
+/** Something beside a component, in the same container, burns its processor time or takes its memory. */
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
@@ -9,6 +9,11 @@ const USAGE =
   'u() { cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || sed -n "s/usage_usec \\(.*\\)/\\1000/p" /sys/fs/cgroup/cpu.stat; }; u; sleep 0.3; u';
 /** Cores that count as busy, of each worker that burns. */
 const BUSY = 0.3;
+const MEMORY =
+  'cat /sys/fs/cgroup/memory/memory.usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.current';
+const MIB = 2 ** 20;
+/** Of what is to be taken, the share that must be seen taken. */
+const TAKEN = 0.9;
 
 export const componentStressed: FaultKind = {
   kind: 'component-stressed',
@@ -16,17 +21,24 @@ export const componentStressed: FaultKind = {
     refuseNoCluster(abilities) ??
     checkParams(params, {
       component: { type: 'string', required: true },
-      workers: { type: 'number', required: true, above: 0 },
+      workers: { type: 'number', above: 0 },
+      memoryMiB: { type: 'number', above: 0 },
     }) ??
+    ((params.workers === undefined) === (params.memoryMiB === undefined)
+      ? 'expected either workers (processor) or memoryMiB'
+      : undefined) ??
     refuseComponent(params, abilities.components, abilities),
-  undo: () => 'the Chaos Mesh object that burns the processor is deleted',
-  probe: ({ component, workers }) =>
-    `${component}'s own cgroup has used more than ${BUSY * Number(workers)} cores`,
+  undo: () => 'the Chaos Mesh object that burns or takes is deleted',
+  probe: ({ component, workers, memoryMiB }) =>
+    workers === undefined
+      ? `${component}'s own cgroup holds more than ${TAKEN * Number(memoryMiB)} MiB`
+      : `${component}'s own cgroup has used more than ${BUSY * Number(workers)} cores`,
   lasts: true,
   arm(name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const component = String(params.component);
-    const workers = Number(params.workers);
+    const workers = params.workers === undefined ? undefined : Number(params.workers);
+    const memoryMiB = Number(params.memoryMiB);
     const chaos: ChaosObject = {
       apiVersion: 'chaos-mesh.org/v1alpha1',
       kind: 'StressChaos',
@@ -34,7 +46,10 @@ export const componentStressed: FaultKind = {
       spec: {
         mode: 'all',
         selector: { namespaces: [cluster.namespace], labelSelectors: { app: component } },
-        stressors: { cpu: { workers, load: 100 } },
+        stressors:
+          workers === undefined
+            ? { memory: { workers: 1, size: `${memoryMiB}MiB` } }
+            : { cpu: { workers, load: 100 } },
       },
     };
     const undo = cluster.undo.delete(`stresschaos.chaos-mesh.org/${chaos.metadata.name}`);
@@ -44,12 +59,18 @@ export const componentStressed: FaultKind = {
       async inject(allow) {
         allow(cluster.impactOfPods(component));
         await cluster.inject(chaos);
-        return `${workers} busy processes in the container of ${component}`;
+        return workers === undefined
+          ? `${memoryMiB} MiB are taken in the container of ${component}`
+          : `${workers} busy processes in the container of ${component}`;
       },
       revert: () => cluster.recover(chaos),
       async probe() {
         const [pod] = cluster.podsOf(component);
         if (pod === undefined) return { seen: false, detail: `${component} has no pod` };
+        if (workers === undefined) {
+          const mib = Number((await cluster.shell(pod, MEMORY)).trim()) / MIB;
+          return { seen: mib > TAKEN * memoryMiB, detail: `${pod} holds ${Math.round(mib)} MiB` };
+        }
         const [before, after] = (await cluster.shell(pod, USAGE)).trim().split('\n').map(Number) as [
           number,
           number,

@@ -1,4 +1,5 @@
 import type { FaultKind } from '../fault.ts';
+import { apiSlowed } from './api-slowed.ts';
 import { brokerSplit } from './broker-split.ts';
 import { buildsKilled } from './builds-killed.ts';
 import { componentKilled } from './component-killed.ts';
@@ -7,6 +8,7 @@ import { componentPaused } from './component-paused.ts';
 import { componentStressed } from './component-stressed.ts';
 import { componentUnstartable } from './component-unstartable.ts';
 import { dnsGone } from './dns-gone.ts';
+import { networkDegraded } from './network-degraded.ts';
 import { nodeDrained } from './node-drained.ts';
 import { nodeLost } from './node-lost.ts';
 import { podKilled } from './pod-killed.ts';
@@ -29,5 +31,7 @@ export const FAULTS: ReadonlyMap<string, FaultKind> = new Map(
     componentUnstartable,
     componentStressed,
     dnsGone,
+    apiSlowed,
+    networkDegraded,
   ].map((fault) => [fault.kind, fault]),
 );

@@ -2,20 +2,13 @@
  * A node of kind, as if its power had gone: its processes stand still, and no packet gets in or out. Standing still alone is not
  * enough: the kernel goes on opening connections for processes that never answer them, which no lost machine does.
  */
-import { execFileSync } from 'node:child_process';
-
-export interface NodeContainer {
-  /** Value of DOCKER_HOST; absent: docker's own default. */
-  engine?: string | undefined;
-  container: string;
-}
+import { docker, type NodeContainer, stateOf } from './docker.ts';
 
 const TABLE = 'faultline_lost';
 const CUT = `table inet ${TABLE} {
   chain in { type filter hook prerouting priority -400; iifname "eth0" drop; }
   chain out { type filter hook postrouting priority 400; oifname "eth0" drop; }
 }`;
-const WITHIN_MS = 15_000;
 
 /** @throws Error with the engine's words; what was done by then is undone with {@link reviveNode}. */
 export function loseNode(node: NodeContainer): void {
@@ -39,16 +32,4 @@ export function lostState(node: NodeContainer): string | undefined {
 function isCut(node: NodeContainer): boolean {
   if (stateOf(node) !== 'running') return false;
   return docker(node, ['exec', node.container, 'nft', 'list', 'tables']).includes(`inet ${TABLE}\n`);
-}
-
-function stateOf(node: NodeContainer): string {
-  const only = ['--filter', `name=^${node.container}$`, '--format', '{{.State}}'];
-  return docker(node, ['ps', '--all', ...only]).trim();
-}
-
-function docker({ engine }: NodeContainer, args: string[]): string {
-  const env = { ...process.env, ...(engine ? { DOCKER_HOST: engine } : {}) };
-  return execFileSync('docker', args, {
-    ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env, timeout: WITHIN_MS },
-  });
 }

@@ -7,6 +7,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import { lostState, reviveNode } from './lost-node.ts';
 import { killMarked, markedProcesses } from './marked.ts';
+import { isLimited, unlimitProcess } from './processor-limit.ts';
 
 /** How the process that undoes reaches the cluster; `namespace` is left out for what has none. */
 const Kubectl = { kubectl: z.string(), kubeconfig: z.string(), namespace: z.string().optional() };
@@ -32,7 +33,13 @@ export const UndoOperation = z.discriminatedUnion('op', [
     field: z.string(),
     value: z.string(),
   }),
-  /** `engine`: value of DOCKER_HOST. */
+  /** Of a node's container; `engine`: value of DOCKER_HOST. */
+  z.strictObject({
+    op: z.literal('unlimit-process'),
+    engine: z.string().optional(),
+    container: z.string(),
+    process: z.string(),
+  }),
   z.strictObject({
     op: z.literal('revive-node'),
     engine: z.string().optional(),
@@ -65,6 +72,9 @@ export async function carryOut(operation: UndoOperation): Promise<void> {
     case 'patch-object':
       if (objectThere(operation))
         kubectl(operation, ['patch', operation.object, '--type=strategic', `--patch=${operation.patch}`]);
+      break;
+    case 'unlimit-process':
+      unlimitProcess(operation);
       break;
     case 'revive-node':
       reviveNode(operation);
@@ -103,6 +113,10 @@ export function leftover(operation: UndoOperation): string[] {
         ? []
         : [`${operation.object} still has ${operation.field} = "${value}", not "${operation.value}"`];
     }
+    case 'unlimit-process':
+      return isLimited(operation)
+        ? [`process ${operation.process} of node ${operation.container} is still limited`]
+        : [];
     case 'revive-node': {
       const lost = lostState(operation);
       return lost === undefined ? [] : [`node ${operation.container} is still ${lost}`];
@@ -124,6 +138,8 @@ export function describeUndo(operation: UndoOperation): string {
       return `scale ${operation.object} to ${operation.replicas}`;
     case 'patch-object':
       return `set ${operation.field} of ${operation.object} to "${operation.value}"`;
+    case 'unlimit-process':
+      return `give process ${operation.process} of node ${operation.container} its processor time back`;
     case 'revive-node':
       return `revive node ${operation.container}`;
   }

@@ -1,9 +1,12 @@
 /** What faults do to the cluster: through kubectl, Chaos Mesh and, for whole nodes, the container engine. */
 
+import { get as getPlain } from 'node:http';
+import { get } from 'node:https';
 import { HarnessError } from '../../base/errors.ts';
-import type { ChaosObject, ClusterDriver, Reach } from '../../chaos/drivers.ts';
+import type { Answer, ChaosObject, ClusterDriver, Reach } from '../../chaos/drivers.ts';
 import { loseNode } from '../../chaos/undo/lost-node.ts';
 import { carryOut } from '../../chaos/undo/operations.ts';
+import { limitProcess } from '../../chaos/undo/processor-limit.ts';
 import type { Kubernetes } from '../../kind/kubernetes.ts';
 import type { ClusterState } from '../../kind/state.ts';
 import { exec } from '../../tools/exec.ts';
@@ -15,6 +18,8 @@ import type { PodWatch } from './pods.ts';
 const INJECTED_WITHIN_MS = 20_000;
 /** As the probe's contract has it (chaos/fault.ts). */
 const REACH_WITHIN_S = 0.4;
+const ANSWER_WITHIN_MS = 450;
+const ASKED_FOR_MS = 400;
 const RESOLVED_WITHIN_S = 2;
 const SHELL_WITHIN_MS = 5000;
 
@@ -23,9 +28,11 @@ export interface ClusterAccess {
   kubeconfig: string;
   state: ClusterState;
   pods: PodWatch;
+  /** URL of a component of the platform that answers 200 when it serves. */
+  readyUrl(component: string): string;
 }
 
-export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAccess): ClusterDriver {
+export function clusterDriver({ cluster, kubeconfig, state, pods, readyUrl }: ClusterAccess): ClusterDriver {
   const way = { kubectl: state.kubectl, kubeconfig };
   const inside = { ...way, namespace: NAMESPACE };
   const kubectl = (...args: string[]) => cluster.do('--namespace', NAMESPACE, ...args);
@@ -46,6 +53,9 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
     ...(state.engine === undefined ? {} : { engine: state.engine }),
   });
   const reviving = (node: string) => ({ op: 'revive-node' as const, ...containerOf(node) });
+  const controlPlane = state.nodes.find(({ name }) => name.endsWith('control-plane'));
+  const apiServer = { ...containerOf(controlPlane?.name ?? ''), process: 'kube-apiserver' };
+  const quickening = { op: 'unlimit-process' as const, ...apiServer };
   return {
     namespace: NAMESPACE,
     kubectl,
@@ -89,11 +99,54 @@ export function clusterDriver({ cluster, kubeconfig, state, pods }: ClusterAcces
         ...{ patch: JSON.stringify(patch), field, value },
       }),
       revive: reviving,
+      quicken: () => quickening,
     },
     workers: state.nodes.filter(({ name }) => !name.endsWith('control-plane')),
     lose: async (node) => loseNode(containerOf(node)),
     revive: (node) => carryOut(reviving(node)),
+    ask: (component) => ask(new URL('/metrics', readyUrl(component))),
+    slowApi: async (share) => limitProcess(apiServer, share),
+    quickenApi: () => carryOut(quickening),
+    apiAnswerMs: () => answerMs(`https://${controlPlane?.address}:6443/readyz`),
   };
+}
+
+/** On a connection of its own: what is on the way in an old one is not asked again. */
+function ask(url: URL): Promise<Answer> {
+  const began = performance.now();
+  let bytes = 0;
+  return new Promise((resolve) => {
+    const request = getPlain(url, { agent: false }, (answer) => {
+      answer.on('data', (piece: Buffer) => {
+        bytes += piece.length;
+      });
+      answer.once('end', () => finish(true));
+      answer.once('error', () => finish(false));
+    });
+    const finish = (whole: boolean) => {
+      clearTimeout(timer);
+      resolve({ whole, bytes, ms: performance.now() - began });
+      request.destroy();
+    };
+    const timer = setTimeout(() => finish(false), ASKED_FOR_MS);
+    request.once('error', () => finish(false));
+  });
+}
+
+/** Who answers is not checked: no secret is told, and how long it takes is all that is asked. */
+function answerMs(url: string): Promise<number> {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const finish = () => resolve(performance.now() - began);
+    const request = get(
+      url,
+      { rejectUnauthorized: false, timeout: ANSWER_WITHIN_MS, agent: false },
+      (answer) => answer.resume().once('close', finish),
+    );
+    request.once('timeout', () => request.destroy());
+    // One that refuses is as slow as can be: it does not answer.
+    request.once('error', () => resolve(ANSWER_WITHIN_MS));
+  });
 }
 
 function reachOf(said: string, what: string): Reach {

@@ -4,7 +4,7 @@ import { totalmem } from 'node:os';
 import { findEngine } from '../../kind/engine.ts';
 import { platformTag } from '../../kind/platform-image.ts';
 import { readClusterState } from '../../kind/state.ts';
-import { exec } from '../../tools/exec.ts';
+import { shapers } from './shapers.ts';
 
 export interface ClusterFact {
   name: string;
@@ -19,17 +19,8 @@ const DISK_GIB = 15;
 const GIB = 2 ** 30;
 
 export async function clusterFacts(): Promise<ClusterFact[]> {
-  return [
-    await engine(),
-    await cluster(),
-    memory(),
-    disk(),
-    cgroup(),
-    await kernelModule('sch_netem', NETEM),
-  ];
+  return [await engine(), await cluster(), memory(), disk(), cgroup(), await shaping()];
 }
-
-const NETEM = 'without it there is no delay, loss or bandwidth limit; partitions need none';
 
 async function engine(): Promise<ClusterFact> {
   try {
@@ -76,7 +67,16 @@ function cgroup(): ClusterFact {
   return { name: 'cgroup', ok: true, value: two ? 'v2' : 'v1, which the kubelet is told to accept' };
 }
 
-async function kernelModule(name: string, without: string): Promise<ClusterFact> {
-  const { code } = await exec('modprobe', ['--dry-run', name], { timeoutMs: 5000 });
-  return { name, ok: true, value: code === 0 ? 'is there' : `is not there: ${without}` };
+async function shaping(): Promise<ClusterFact> {
+  const name = 'queueing disciplines';
+  try {
+    const has = await shapers(readClusterState());
+    const without = [
+      ...(has.includes('netem') ? [] : ['no netem, so no delay and no loss']),
+      ...(has.includes('tbf') ? [] : ['no tbf, so no bandwidth limit']),
+    ];
+    return { name, ok: true, value: without.join('; ') || has.join(', ') };
+  } catch {
+    return { name, ok: true, value: 'not known before there is a cluster; partitions need none' };
+  }
 }

@@ -31,6 +31,7 @@ import {
   RABBITMQ_USER,
   rabbitmq,
 } from './services.ts';
+import { shapers } from './shapers.ts';
 
 const UP_WITHIN_S = 180;
 const BROKER_NODES = 3;
@@ -51,7 +52,7 @@ export const kindTarget: Target = {
       pausable: [],
       blackhole: ['rabbitmq'],
       throttle: true,
-      cluster: { workers: state.nodes.length - 1 },
+      cluster: { workers: state.nodes.length - 1, doors: [...COMPONENTS], shapers: await shapers(state) },
     };
   },
 
@@ -116,7 +117,7 @@ export const kindTarget: Target = {
       const { endpoints, readyUrl } = await waysIn(cluster, state, password);
       const watch = pods;
       const freeze = await watchFreeze(kubeconfig, NAMESPACE);
-      const driver = clusterDriver({ cluster, kubeconfig, state, pods });
+      const driver = clusterDriver({ cluster, kubeconfig, state, pods, readyUrl });
       return {
         endpoints,
         components: Object.fromEntries(

@@ -1,0 +1,22 @@
+/** Which queueing disciplines the nodes' kernel has, of those that faults of the network need: tried, since a module may be built in. */
+import type { ClusterState } from '../../kind/state.ts';
+import { exec } from '../../tools/exec.ts';
+
+const TRIES = {
+  netem: ['netem', 'delay', '1ms'],
+  tbf: ['tbf', 'rate', '1mbit', 'burst', '32kbit', 'latency', '400ms'],
+};
+
+/** In a network namespace that goes with the command. Empty when the engine does not answer. */
+export async function shapers({ nodes, engine }: ClusterState): Promise<string[]> {
+  const node = nodes[0]?.name ?? '';
+  const env = { ...process.env, ...(engine ? { DOCKER_HOST: engine } : {}) };
+  const has = async (discipline: string[]) => {
+    const add = ['unshare', '--net', 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', ...discipline];
+    return (await exec('docker', ['exec', node, ...add], { env, timeoutMs: 10_000 })).code === 0;
+  };
+  const found = await Promise.all(
+    Object.entries(TRIES).map(async ([name, by]) => ((await has(by)) ? [name] : [])),
+  );
+  return found.flat();
+}
