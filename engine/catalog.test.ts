@@ -37,7 +37,7 @@ test.each([...shippedScenarios('cluster').keys()])(
 
 test('what needs a cluster is refused where there is none', () => {
   expect(() => plan('kaniko-killed', local, 10)).toThrow(/target local is no cluster/);
-  expect(() => plan('dr-node-lost', { ...kind, cluster: { workers: 1, doors: [], shapers: [] } }, 10)).toThrow(
-    /has 1 workers: expected at least 2/,
-  );
+  expect(() =>
+    plan('dr-node-lost', { ...kind, cluster: { workers: 1, doors: [], shapers: [] } }, 10),
+  ).toThrow(/has 1 workers: expected at least 2/);
 });

@@ -4,7 +4,7 @@ import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
 /** The quickest of three answers takes longer: on an idle cluster it takes about 10 ms, on a busy one one of them may be late. */
-const SLOW_MS = 100;
+const SLOW_MS = 50;
 const LOOKS = 3;
 const SYSTEM = 'kube-system';
 
