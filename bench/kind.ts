@@ -1,12 +1,13 @@
 /**
  * SIGKILL of the harness on target `kind` at random instants of fault injection: how long until no Chaos Mesh object, no
- * workload that is scaled down or can not start, and no frozen node is left; and until the platform itself is gone. Bound: 30 s
+ * workload that is scaled down or can not start, and no lost or cordoned node is left; and until the platform itself is gone. Bound: 30 s
  * for the former. Needs a cluster (make cluster). Usage: node bench/kind.ts [kills] [seed]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { lostState } from '../chaos/undo/lost-node.ts';
 import { kubeconfigPath } from '../kind/cluster.ts';
 import { readClusterState } from '../kind/state.ts';
 
@@ -22,7 +23,7 @@ const random = () => {
   return seed / 2147483647;
 };
 
-const { kubectl, engine } = readClusterState();
+const { kubectl, engine, nodes } = readClusterState();
 const ask = (...args: string[]) =>
   execFileSync(kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args], { encoding: 'utf8' }).trim();
 
@@ -38,19 +39,12 @@ function faultsLeft(): string[] {
     '--ignore-not-found',
     broken,
   );
-  const env = { ...process.env, ...(engine ? { DOCKER_HOST: engine } : {}) };
-  const paused = execFileSync(
-    'docker',
-    ['ps', '--filter', 'status=paused', '--format', '{{.Names}} is frozen'],
-    {
-      encoding: 'utf8',
-      env,
-    },
-  );
+  const closed = ask('get', 'nodes', '--field-selector=spec.unschedulable=true', '--output=name');
   return [
     ...lines(chaos),
     ...lines(workloads).filter((line) => / 0 /.test(line) || /that-is-not-there/.test(line)),
-    ...lines(paused.trim()),
+    ...lines(closed),
+    ...nodes.flatMap(({ name }) => lostState({ engine, container: name }) ?? []),
   ];
 }
 
