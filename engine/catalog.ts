@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Abilities } from '../chaos/fault.ts';
 import { FAULTS } from '../chaos/faults/index.ts';
-import { HEARTBEAT } from '../evidence/tables.ts';
+import { HEARTBEAT, PROCESS_START } from '../evidence/tables.ts';
 import type { Catalog } from '../scenarios/catalog.ts';
 import { burnRateRules } from '../slo/burn-rate.ts';
 import { loadObjectives, toObjective } from '../slo/openslo.ts';
@@ -69,7 +69,12 @@ export function loadCatalog(options: {
     catalog,
     rules: renderRules([heartbeatRule, ...rules], evaluationMs),
     queries: {
-      counters: { ...profile.counters, ...named('raw'), [HEARTBEAT]: HEARTBEAT },
+      counters: {
+        ...profile.counters,
+        ...named('raw'),
+        [HEARTBEAT]: HEARTBEAT,
+        [PROCESS_START]: PROCESS_START,
+      },
       series: { ...profile.series, ...named('range') },
       perPhase: named('phase'),
     },

@@ -53,6 +53,9 @@ export type TableName = keyof typeof TABLES;
 /** Series with a sample (of kind `raw`) for each instant at which Prometheus evaluated the rules. */
 export const HEARTBEAT = 'faultline_rules_evaluated';
 
+/** Series (of kind `raw`) that tells one life of a process from the next; not every platform exposes it. */
+export const PROCESS_START = 'process_start_time_seconds';
+
 /** File names inside a bundle directory. */
 export const FILES = {
   plan: 'plan.json',

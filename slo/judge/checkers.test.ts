@@ -248,7 +248,7 @@ describe('telemetry-honest', () => {
 
   it('takes resets and new series into account', () => {
     const s = (labels: string, ...values: [number, number][]) =>
-      values.map(([t_us, value]) => ({ labels, t_us, value }));
+      values.map(([t_us, value]) => ({ labels, t_us, value, life: 0 }));
     expect(increaseOf(s('a', [1, 5], [2, 9], [3, 2], [4, 6]))).toBe(15);
     expect(increaseOf(s('a', [-1, 100], [0, 103], [1, 105]))).toBe(2);
     expect(increaseOf([...s('a', [0, 100], [1, 101]), ...s('b', [7, 3])])).toBe(4);
@@ -256,9 +256,41 @@ describe('telemetry-honest', () => {
     expect(increaseOf(s('a', [1, 5], [2, 9], [3, 2], [4, 6]), 2, 3)).toBe(2);
   });
 
+  it('knows a process that was started anew, whatever it has counted by its first scrape', () => {
+    const s = (...values: [number, number, number][]) =>
+      values.map(([t_us, value, life]) => ({ labels: 'a', t_us, value, life }));
+    const overtaken = s([0, 0, 7], [1, 80, 7], [20, 95, 9], [21, 97, 9]);
+    expect(increaseOf(overtaken)).toBe(177);
+    expect(resetsOf(overtaken)).toEqual([{ fromUs: 1, toUs: 20 }]);
+    // Two behind one address for a while.
+    expect(increaseOf(s([1, 80, 7], [2, 3, 9], [3, 81, 7], [4, 5, 9]))).toBe(86);
+  });
+
+  it('takes the life of a process from the same scrape', async () => {
+    const verdict = await judged((r) => {
+      const raw = r.series
+        .filter((x) => x.query === 'cloudevents_received_total')
+        .sort((a, b) => a.t_us - b.t_us);
+      // Away for ten seconds, nothing asked of it meanwhile; back, it is not scraped before it has counted more than before.
+      const away = (x: { t_us: number }) => x.t_us > 15_000_000 && x.t_us < 45_000_000;
+      const old = raw.filter((x) => x.t_us <= 15_000_000).at(-1)?.value ?? 0;
+      keep(r.series, (x) => x.query !== 'cloudevents_received_total' || !away(x));
+      for (const x of raw) {
+        x.labels = '{"instance":"i","job":"receiver"}';
+        const isNew = x.t_us >= 45_000_000;
+        if (isNew) x.value -= old;
+        r.series.push({ ...x, query: 'process_start_time_seconds', value: isNew ? 9 : 7 });
+      }
+    });
+    expect(check(verdict, 'telemetry/events-accepted')).toMatchObject({
+      verdict: 'pass',
+      message: expect.stringContaining('counted 240'),
+    });
+  });
+
   it('knows between which samples a process died, and takes those that died together as one', () => {
     const s = (labels: string, ...values: [number, number][]) =>
-      values.map(([t_us, value]) => ({ labels, t_us, value }));
+      values.map(([t_us, value]) => ({ labels, t_us, value, life: 0 }));
     expect(resetsOf(s('a', [1, 5], [2, 9], [5, 2], [6, 6], [7, 0]))).toEqual([
       { fromUs: 2, toUs: 5 },
       { fromUs: 6, toUs: 7 },

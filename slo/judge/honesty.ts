@@ -1,7 +1,7 @@
 /** `telemetry-honest`: does the platform count what its clients saw? */
 import { quote } from '../../evidence/duckdb.ts';
 import type { Plan } from '../../evidence/plan.ts';
-import { FILES } from '../../evidence/tables.ts';
+import { FILES, PROCESS_START } from '../../evidence/tables.ts';
 import type { Check } from '../../evidence/verdict.ts';
 import type { Context, Finding, Judgement } from './context.ts';
 import { recordProblems } from './load.ts';
@@ -32,7 +32,11 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
   for (const view of views) await c.need(view);
   await c.needQuery(claim.counter);
   const clientSql = `SELECT sum(n)::DOUBLE AS client FROM (${claim.client})`;
-  const counterSql = `SELECT labels, t_us, value FROM series WHERE kind = 'raw' AND query = ${quote(claim.counter)} ORDER BY labels, t_us`;
+  const counterSql = `WITH lives AS (SELECT labels->>'$.job' AS job, labels->>'$.instance' AS instance, t_us, any_value(value) AS start FROM series
+      WHERE kind = 'raw' AND query = ${quote(PROCESS_START)} GROUP BY ALL)
+    SELECT c.labels, c.t_us, c.value, coalesce(start, 0) AS life FROM series c
+      LEFT JOIN lives l ON l.job = (c.labels->>'$.job') AND l.instance = (c.labels->>'$.instance') AND l.t_us = c.t_us
+      WHERE c.kind = 'raw' AND c.query = ${quote(claim.counter)} ORDER BY c.labels, c.t_us`;
   const { client } = await c.db.row<{ client: number | null }>(clientSql);
   const samples = await c.db.rows<Sample>(counterSql);
   const evidence = [
@@ -83,9 +87,13 @@ export interface Sample {
   labels: string;
   t_us: number;
   value: number;
+  /** When the process that counted was started, seconds since the epoch; 0: it does not say. */
+  life: number;
 }
 
-const isReset = (s: Sample, before: Sample): boolean => before.labels === s.labels && s.value < before.value;
+/** Its process was started anew: it says so, or it counts less than before. */
+const isReset = (s: Sample, before: Sample): boolean =>
+  before.labels === s.labels && (s.life !== before.life || s.value < before.value);
 
 /** Spans between the samples around the resets after the run's origin, µs; those that overlap are one. */
 export function resetsOf(samples: readonly Sample[]): { fromUs: number; toUs: number }[] {
@@ -107,8 +115,9 @@ export function resetsOf(samples: readonly Sample[]): { fromUs: number; toUs: nu
 }
 
 /**
- * Increase of a counter in (fromUs, toUs] over all of its label sets. A sample below the one before it is a reset (the process was
- * started anew): it counts from 0. A series whose first sample is after the span's begin counts from 0 too; one that was there
+ * Increase of a counter in (fromUs, toUs] over all of its label sets and the lives of its processes: behind one address there may be
+ * two for a while, and a new one may have counted more than the old one when it is first scraped. A sample below the one before it
+ * in the same life counts from 0. A series whose first sample is after the span's begin counts from 0 too; one that was there
  * before, from its last sample at or before it.
  * @param samples in the order of labels and time
  */
@@ -118,11 +127,12 @@ export function increaseOf(
   toUs: number = Number.POSITIVE_INFINITY,
 ): number {
   let sum = 0;
-  samples.forEach((s, i) => {
-    const before = samples[i - 1];
-    if (s.t_us <= fromUs || s.t_us > toUs) return;
-    if (!before || before.labels !== s.labels || isReset(s, before)) sum += s.value;
-    else sum += s.value - before.value;
-  });
+  const last = new Map<string, number>();
+  for (const { labels, life, t_us, value } of samples) {
+    const key = `${life} ${labels}`;
+    const before = last.get(key) ?? 0;
+    last.set(key, value);
+    if (t_us > fromUs && t_us <= toUs) sum += value < before ? value : value - before;
+  }
   return sum;
 }
