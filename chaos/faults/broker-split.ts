@@ -1,7 +1,7 @@
 /** One node of the broker is cut from its peers: the cluster of three splits into one and two. */
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
-import { leftover } from '../undo/operations.ts';
+import { throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
 const CUT = 'rabbitmq-0';
@@ -18,22 +18,18 @@ export const brokerSplit: FaultKind = {
   arm(name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const chaos = partition(`faultline-${name}`, cluster.namespace);
-    const undo = cluster.undo.delete(`networkchaos.chaos-mesh.org/${chaos.metadata.name}`);
     return {
-      undo: [undo],
-      rehearse: () => cluster.rehearse(chaos),
+      ...throughChaosMesh(cluster, chaos),
       async inject(allow) {
         // The packets of all nodes are filtered, on both sides of the cut.
         allow(cluster.impactOfPods('rabbitmq'));
         await cluster.inject(chaos);
         return `${CUT} is cut from the other nodes in both directions`;
       },
-      revert: () => cluster.recover(chaos),
       async probe() {
         const { state, detail } = await cluster.reach(CUT, PEER, DISTRIBUTION_PORT);
         return { seen: state === 'silent', detail };
       },
-      audit: async () => leftover(undo),
     };
   },
 };

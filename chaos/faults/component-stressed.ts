@@ -1,7 +1,7 @@
 /** Something beside a component, in the same container, burns its processor time or takes its memory. */
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
-import { leftover } from '../undo/operations.ts';
+import { throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
 /** Nanoseconds on cgroup v1, microseconds on v2; 0.3 s lie between the two readings. */
@@ -52,10 +52,8 @@ export const componentStressed: FaultKind = {
             : { cpu: { workers, load: 100 } },
       },
     };
-    const undo = cluster.undo.delete(`stresschaos.chaos-mesh.org/${chaos.metadata.name}`);
     return {
-      undo: [undo],
-      rehearse: () => cluster.rehearse(chaos),
+      ...throughChaosMesh(cluster, chaos),
       async inject(allow) {
         allow(cluster.impactOfPods(component));
         await cluster.inject(chaos);
@@ -63,7 +61,6 @@ export const componentStressed: FaultKind = {
           ? `${memoryMiB} MiB are taken in the container of ${component}`
           : `${workers} busy processes in the container of ${component}`;
       },
-      revert: () => cluster.recover(chaos),
       async probe() {
         const [pod] = cluster.podsOf(component);
         if (pod === undefined) return { seen: false, detail: `${component} has no pod` };
@@ -78,7 +75,6 @@ export const componentStressed: FaultKind = {
         const cores = (after - before) / 0.3e9;
         return { seen: cores > BUSY * workers, detail: `${pod} uses ${cores.toFixed(2)} cores` };
       },
-      audit: async () => leftover(undo),
     };
   },
 };

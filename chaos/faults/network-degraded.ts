@@ -8,7 +8,7 @@ import {
   refuseComponent,
   refuseNoCluster,
 } from '../fault.ts';
-import { leftover } from '../undo/operations.ts';
+import { throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
 /** What the kernel must have for each, and what Chaos Mesh is asked for. */
@@ -61,16 +61,13 @@ export const networkDegraded: FaultKind = {
         selector: { namespaces: [cluster.namespace], labelSelectors: { app: component } },
       },
     };
-    const undo = cluster.undo.delete(`networkchaos.chaos-mesh.org/${chaos.metadata.name}`);
     return {
-      undo: [undo],
-      rehearse: () => cluster.rehearse(chaos),
+      ...throughChaosMesh(cluster, chaos),
       async inject(allow) {
         allow(cluster.impactOfPods(component));
         await cluster.inject(chaos);
         return `${way} ${amount} of what ${component} sends`;
       },
-      revert: () => cluster.recover(chaos),
       async probe() {
         const answers = await Promise.all(Array.from({ length: QUESTIONS }, () => cluster.ask(component)));
         const whole = answers.filter((answer) => answer.whole);
@@ -89,7 +86,6 @@ export const networkDegraded: FaultKind = {
           detail: `${whole.length} of ${QUESTIONS} answers whole, the quickest after ${Math.round(quickest)} ms, ${Math.round(kbit)} kbit/s`,
         };
       },
-      audit: async () => leftover(undo),
     };
   },
 };
