@@ -315,7 +315,9 @@ describe('component-stressed', () => {
     const cluster = drivers.cluster as ClusterDriver;
     const fault = componentStressed.arm('it', { component: 'builder', memoryMiB: 100 }, drivers);
     await fault.inject(() => {});
-    expect(injected[0]?.spec).toMatchObject({ stressors: { memory: { workers: 1, size: '100MiB' } } });
+    expect(injected[0]?.spec).toMatchObject({
+      stressors: { cpu: { options: expect.arrayContaining(['--vm-bytes 100M']) } },
+    });
     cluster.shell = async () => `${80 * 2 ** 20}\n`;
     expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-1 holds 80 MiB' });
     cluster.shell = async () => `${120 * 2 ** 20}\n`;

@@ -15,6 +15,12 @@ const MIB = 2 ** 20;
 /** Of what is to be taken, the share that must be seen taken. */
 const TAKEN = 0.9;
 
+/**
+ * By stress-ng, which takes it once and keeps it: Chaos Mesh's own stressor for memory calls a program that only a download of its
+ * daemon has, and one that was built from source does without.
+ */
+const takeMemory = (mib: number) => ['--vm 1', `--vm-bytes ${mib}M`, '--vm-keep', '--vm-hang 0'];
+
 export const componentStressed: FaultKind = {
   kind: 'component-stressed',
   refuse: (params, abilities) =>
@@ -48,7 +54,7 @@ export const componentStressed: FaultKind = {
         selector: { namespaces: [cluster.namespace], labelSelectors: { app: component } },
         stressors:
           workers === undefined
-            ? { memory: { workers: 1, size: `${memoryMiB}MiB` } }
+            ? { cpu: { workers: 1, load: 1, options: takeMemory(memoryMiB) } }
             : { cpu: { workers, load: 100 } },
       },
     };
