@@ -11,7 +11,7 @@ import { EvidenceError } from '../base/errors.ts';
 import { AlertChange } from './alerts.ts';
 import { type Database, quote } from './duckdb.ts';
 import { JournalEntry } from './journal.ts';
-import { Plan } from './plan.ts';
+import { BUNDLE_VERSION, Plan } from './plan.ts';
 import { FILES, TABLES, type TableName } from './tables.ts';
 
 /** What an NDJSON file holds. `torn`: its last line was cut off in the middle, as when the writer is killed; it is left out. */
@@ -49,6 +49,11 @@ export class Bundle {
     } catch (cause) {
       throw new EvidenceError(`${FILES.plan}: not valid JSON: ${(cause as Error).message}`, { cause });
     }
+    const { version, versions } = value as { version?: unknown; versions?: { faultline?: string } };
+    if (typeof version === 'number' && version !== BUNDLE_VERSION)
+      throw new EvidenceError(
+        `${directory} is a bundle of version ${version}, and this Faultline reads version ${BUNDLE_VERSION}: use the one that wrote it (${versions?.faultline ?? 'it does not say which'})`,
+      );
     const plan = Plan.safeParse(value);
     if (!plan.success) throw new EvidenceError(`${FILES.plan}: ${firstIssue(plan.error)}`);
     return new Bundle(dir, plan.data);

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-export const BUNDLE_VERSION = 1;
+export const BUNDLE_VERSION = 2;
 
 export const Phase = z.strictObject({ name: z.string(), startMs: z.number(), endMs: z.number() });
 

@@ -136,8 +136,11 @@ export const LedgerCounts = z.strictObject({
   recovered: z.number(),
 });
 
+/** Raised when a field goes or changes its meaning. */
+export const VERDICT_VERSION = 2;
+
 export const VerdictDocument = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(VERDICT_VERSION),
   verdict: Verdict,
   /** Short sentences, the most important first; empty on pass. */
   reasons: z.array(z.string()),

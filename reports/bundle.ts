@@ -9,7 +9,7 @@ import { AlertChange } from '../evidence/alerts.ts';
 import { JournalEntry } from '../evidence/journal.ts';
 import { type Phase, Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
-import { VerdictDocument } from '../evidence/verdict.ts';
+import { VERDICT_VERSION, VerdictDocument } from '../evidence/verdict.ts';
 import { collectTimeline, type Timeline } from './timeline.ts';
 
 /** A file of the bundle, or a part of one, that the report could not use, and why. */
@@ -107,7 +107,7 @@ function unjudged(
   const last = journal.at(-1)?.t ?? 0;
   const outcome = ended?.type === 'run.ended' ? ended.outcome : 'crashed';
   return {
-    version: 1,
+    version: VERDICT_VERSION,
     verdict: 'unknown',
     reasons: missing.filter((m) => m.file === FILES.verdict).map((m) => `${m.file} ${m.reason}`),
     run: {

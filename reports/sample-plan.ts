@@ -1,6 +1,6 @@
 /** The plan of the sample bundle (sample.ts): scenario `builds-builder-killed` at time scale 10. */
 import type { Plan } from '../evidence/plan.ts';
-import { Plan as PlanSchema } from '../evidence/plan.ts';
+import { BUNDLE_VERSION, Plan as PlanSchema } from '../evidence/plan.ts';
 import type { SampleOptions } from './sample.ts';
 
 export const PHASES = [
@@ -42,7 +42,7 @@ export function samplePlan(o: Required<SampleOptions>): Plan {
     params: {},
   });
   return PlanSchema.parse({
-    version: 1,
+    version: BUNDLE_VERSION,
     run: {
       id: `sample-${o.scenario}-${o.variant}`,
       seed: 42,

@@ -4,7 +4,7 @@ import { type Database, quote } from '../evidence/duckdb.ts';
 import type { Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
 import type { Check, Verdict } from '../evidence/verdict.ts';
-import { VerdictDocument } from '../evidence/verdict.ts';
+import { VERDICT_VERSION, VerdictDocument } from '../evidence/verdict.ts';
 import type { SampleOptions } from './sample.ts';
 import { PHASES, SILENT } from './sample-plan.ts';
 import { openTables } from './tables.ts';
@@ -329,7 +329,7 @@ export async function sampleVerdict(dir: string, plan: Plan, o: Required<SampleO
       ? 'unknown'
       : 'pass';
   const document = VerdictDocument.parse({
-    version: 1,
+    version: VERDICT_VERSION,
     verdict,
     reasons: checks
       .filter((c) => c.verdict !== 'pass' && !c.informational)

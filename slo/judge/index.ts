@@ -6,7 +6,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { Bundle } from '../../evidence/bundle.ts';
 import { Database, type DatabaseOptions } from '../../evidence/duckdb.ts';
-import { type Check, VerdictDocument } from '../../evidence/verdict.ts';
+import { type Check, VERDICT_VERSION, VerdictDocument } from '../../evidence/verdict.ts';
 import { checkAlerts } from './alerts.ts';
 import { combine } from './combine.ts';
 import { type Checker, Context, type Finding } from './context.ts';
@@ -51,7 +51,7 @@ export async function judge(bundleDir: string, options: DatabaseOptions = {}): P
   const run = await runOf(context);
   const { plan } = bundle;
   return VerdictDocument.parse({
-    version: 1,
+    version: VERDICT_VERSION,
     ...combine(checks, run.outcome),
     run,
     phases: plan.phases.map(({ name, startMs, endMs }) => ({

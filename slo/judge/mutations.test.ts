@@ -133,7 +133,9 @@ describe('damage to a file', () => {
       await expect(judge(join(dir, 'none'))).rejects.toThrow(EvidenceError);
       await expect(judge(dir)).rejects.toThrow('no plan.json');
       writeFileSync(join(dir, 'plan.json'), '{"version":2}');
-      await expect(judge(dir)).rejects.toThrow('plan.json: version');
+      await expect(judge(dir)).rejects.toThrow('plan.json: run: ');
+      writeFileSync(join(dir, 'plan.json'), '{"version":1,"versions":{"faultline":"abc"}}');
+      await expect(judge(dir)).rejects.toThrow(/bundle of version 1, .* reads version 2: .* \(abc\)/);
     });
   });
 
