@@ -120,11 +120,13 @@ export class Context {
   }
 
   /** The faults whose effect was not proven, of those that touch [fromMs, toMs]. Without a plan of faults the journal is not read. */
-  async unproven(fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY): Promise<FaultFacts[]> {
+  async unproven(fromMs: number, toMs: number): Promise<FaultFacts[]> {
     if (this.plan.faults.length === 0) return [];
-    return (await this.faults()).filter(
-      (f) => !f.proven && f.planned.injectMs < toMs && f.planned.revertMs > fromMs,
-    );
+    return (await this.faults()).filter((f) => {
+      const [begin, end] = [Math.max(fromMs, f.planned.injectMs), Math.min(toMs, f.planned.revertMs)];
+      const seen = Math.max(begin, f.proven ? (f.effectSeenMs ?? end) : end);
+      return end > begin && seen - begin > (end - begin) / 2;
+    });
   }
 
   /** When the evidence ends, ms since the run's origin: nothing was observed after the target was taken down. */

@@ -274,6 +274,21 @@ describe('a fault that is not proven', () => {
     expect(check(verdict, p95('steady-fault')).verdict).toBe('unknown');
     expect(check(verdict, p95('run')).verdict).toBe('unknown');
   });
+
+  it('proves nothing of a phase when it was there for less than half of its time in it', async () => {
+    const verdict = await judged((r) => {
+      // An injection of fifteen seconds, of the twenty that the fault has.
+      for (const e of r.journal) {
+        if (e.type === 'fault.injected' || e.type === 'fault.effect-seen') e.t += 14_900;
+        if (e.type === 'fault.effect-held') e.t = 36_000;
+      }
+      for (const o of r.plan.objectives) if (o.name === 'function-errors') o.phases.push('inject');
+    });
+    expect(check(verdict, errors('inject')).verdict).toBe('unknown');
+    expect(check(verdict, errors('run')).verdict).toBe('unknown');
+    expect(check(verdict, errors('steady-fault'))).toMatchObject({ verdict: 'unknown' });
+    expect(check(verdict, errors('baseline')).verdict).toBe('pass');
+  });
 });
 
 it('an informational objective is shown and does not fail the run', async () => {

@@ -50,7 +50,7 @@ export async function checkObjectives(c: Context): Promise<Finding> {
           if (unproven.length === 0) return { verdict: 'pass', message: judged[1], evidence };
           return {
             verdict: 'unknown',
-            message: `${judged[1]}, but ${unproven.map((f) => f.planned.name).join(', ')} is not proven to have bitten in ${phase}`,
+            message: `${judged[1]}, but ${unproven.map((f) => f.planned.name).join(', ')} is not proven to have bitten for most of its time in ${phase}`,
             evidence,
           };
         },

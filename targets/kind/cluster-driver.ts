@@ -15,7 +15,7 @@ import { NAMESPACE } from './platform.ts';
 import type { PodWatch } from './pods.ts';
 
 /** A fault that is not in place after so long counts as not injected: the run is `unknown`. Chaos Mesh needs 0.7 s on an idle cluster. */
-const INJECTED_WITHIN_MS = 20_000;
+const INJECTED_WITHIN_MS = 30_000;
 /** As the probe's contract has it (chaos/fault.ts). */
 const REACH_WITHIN_S = 0.4;
 const ANSWER_WITHIN_MS = 450;
