@@ -24,7 +24,8 @@ beforeAll(async () => {
   await db.run(`SET file_search_path = '${dir}'`);
 });
 afterAll(async () => {
-  db.closeSync();
+  // Not there when the sample bundle could not be read.
+  (db as DuckDBConnection | undefined)?.closeSync();
   await rm(dir, { recursive: true });
 });
 

@@ -37,7 +37,7 @@ describe('the platform on a cluster', () => {
     (name) => {
       expect(env(name)).toMatchObject({ DEFECTS: 'metrics-lie', QUEUE_TYPE: 'quorum' });
       expect(container(name)).toMatchObject({
-        readinessProbe: { httpGet: { path: '/readyz' } },
+        readinessProbe: { httpGet: { path: name === 'gateway' ? '/healthz' : '/readyz' } },
         livenessProbe: { httpGet: { path: '/healthz' } },
         resources: { limits: { memory: expect.any(String) } },
         securityContext: {

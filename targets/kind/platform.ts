@@ -36,6 +36,9 @@ export function platformManifests(options: PlatformOptions): Manifest[] {
 
 type Variable = { name: string; value: string } | { name: string; valueFrom: object };
 
+/** The gateway's own /readyz wants the broker as well, which calls over HTTP do not need: they would have no door without it. */
+const readyPath = (name: Component) => (name === 'gateway' ? '/healthz' : '/readyz');
+
 function settings(name: Component, options: PlatformOptions): Record<string, string> {
   const { images, request, pushRegistry, pullRegistry } = options;
   const registry = { REGISTRY_URL: `http://${pushRegistry}` };
@@ -127,7 +130,7 @@ function deployment(name: Component, options: PlatformOptions): Manifest {
               env,
               ports: [{ name: 'http', containerPort: PORT }],
               readinessProbe: {
-                httpGet: { path: '/readyz', port: 'http' },
+                httpGet: { path: readyPath(name), port: 'http' },
                 periodSeconds: 1,
                 timeoutSeconds: 2,
               },
