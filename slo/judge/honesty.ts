@@ -32,11 +32,11 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
   for (const view of views) await c.need(view);
   await c.needQuery(claim.counter);
   const clientSql = `SELECT sum(n)::DOUBLE AS client FROM (${claim.client})`;
-  const counterSql = `WITH lives AS (SELECT labels->>'$.job' AS job, labels->>'$.instance' AS instance, t_us, any_value(value) AS start FROM series
-      WHERE kind = 'raw' AND query = ${quote(PROCESS_START)} GROUP BY ALL)
-    SELECT c.labels, c.t_us, c.value, coalesce(start, 0) AS life FROM series c
-      LEFT JOIN lives l ON l.job = (c.labels->>'$.job') AND l.instance = (c.labels->>'$.instance') AND l.t_us = c.t_us
-      WHERE c.kind = 'raw' AND c.query = ${quote(claim.counter)} ORDER BY c.labels, c.t_us`;
+  const livesSql = `SELECT labels->>'$.job' AS job, labels->>'$.instance' AS instance, t_us, any_value(value) AS start
+    FROM series WHERE kind = 'raw' AND query = ${quote(PROCESS_START)} GROUP BY ALL`;
+  const counterSql = `SELECT c.labels, c.t_us, c.value, coalesce(start, 0) AS life FROM series c LEFT JOIN (${livesSql}) l
+    ON l.job = (c.labels->>'$.job') AND l.instance = (c.labels->>'$.instance') AND l.t_us = c.t_us
+    WHERE c.kind = 'raw' AND c.query = ${quote(claim.counter)} ORDER BY c.labels, c.t_us`;
   const { client } = await c.db.row<{ client: number | null }>(clientSql);
   const samples = await c.db.rows<Sample>(counterSql);
   const evidence = [
