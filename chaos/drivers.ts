@@ -98,12 +98,12 @@ export interface ClusterDriver {
   /** Its processes stand still, and no packet gets in or out: what a lost node looks like from outside. */
   lose(node: string): Promise<void>;
   revive(node: string): Promise<void>;
-  /** Asks a component of the platform for its metrics, for 400 ms at most. */
-  ask(component: string): Promise<Answer>;
+  /** Asks a component of the platform for its metrics, and waits for so long at most. */
+  ask(component: string, withinMs: number): Promise<Answer>;
   /** The API server gets no more than this share of one core. */
   slowApi(share: number): Promise<void>;
   quickenApi(): Promise<void>;
-  /** How long the API server takes to say that it is ready, as this host sees it, ms; no longer than 450. */
+  /** How long the API server takes to say that it is ready, as this host sees it, ms; no longer than 450. @throws Error when it refuses: that is not slow */
   apiAnswerMs(): Promise<number>;
 }
 

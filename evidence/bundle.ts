@@ -49,7 +49,7 @@ export class Bundle {
     } catch (cause) {
       throw new EvidenceError(`${FILES.plan}: not valid JSON: ${(cause as Error).message}`, { cause });
     }
-    const { version, versions } = value as { version?: unknown; versions?: { faultline?: string } };
+    const { version, versions } = (value ?? {}) as { version?: unknown; versions?: { faultline?: string } };
     if (typeof version === 'number' && version !== BUNDLE_VERSION)
       throw new EvidenceError(
         `${directory} is a bundle of version ${version}, and this Faultline reads version ${BUNDLE_VERSION}: use the one that wrote it (${versions?.faultline ?? 'it does not say which'})`,

@@ -29,6 +29,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
   const rehearsed: ChaosObject[] = [];
   const lost: string[] = [];
   const answerMs: number[] = [];
+  const first: Answer[] = [];
   const answer: Answer = { whole: true, bytes: 20_000, ms: 8 };
   const cluster: ClusterDriver = {
     namespace: 'lab',
@@ -74,7 +75,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
       asked.push(`slow the API server to ${share}`);
     },
     quickenApi: async () => {},
-    ask: async () => answer,
+    ask: async () => first.shift() ?? answer,
     apiAnswerMs: async () => answerMs.shift() ?? 8,
   };
   const components = {
@@ -91,7 +92,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     probe: async () => ({ seen: true, detail: 'no answer' }),
   } as Partial<ComponentDriver> as ComponentDriver;
   const drivers: Drivers = { cluster, components };
-  return { drivers, asked, injected, rehearsed, lost, answerMs, answer };
+  return { drivers, asked, injected, rehearsed, lost, answerMs, first, answer };
 }
 
 describe('component-unstartable', () => {
@@ -291,14 +292,28 @@ describe('network-degraded', () => {
     ['delayMs', 200, { whole: true, bytes: 20_000, ms: 205 }, 'delay', { latency: '200ms' }],
     ['lossPercent', 30, { whole: false, bytes: 0, ms: 400 }, 'loss', { loss: '30' }],
   ])('%s is seen by the answers, not by the injector', async (way, amount, bad, action, spec) => {
-    const { drivers, injected, answer } = lab();
+    const { drivers, injected, answer, first } = lab();
     const fault = networkDegraded.arm('it', { component: 'builder', [way]: amount }, drivers);
     await fault.inject(() => {});
     expect(injected[0]?.spec).toMatchObject({ action, [action]: spec });
     expect(await fault.probe()).toMatchObject({ seen: false });
-    Object.assign(answer, bad);
+    // One of ten is lost; the others are late or slow.
+    if (way === 'lossPercent') first.push(bad);
+    else Object.assign(answer, bad);
     expect(await fault.probe()).toMatchObject({ seen: true });
   });
+
+  it.each(['bandwidthKbit', 'delayMs', 'lossPercent'])(
+    '%s is not seen where the component is gone, or stands still: that is another fault',
+    async (way) => {
+      const { drivers, answer } = lab();
+      const fault = networkDegraded.arm('it', { component: 'builder', [way]: 30 }, drivers);
+      Object.assign(answer, { whole: false, bytes: 0, ms: 1 });
+      expect(await fault.probe()).toMatchObject({ seen: false });
+      Object.assign(answer, { whole: false, bytes: 0, ms: 400 });
+      expect(await fault.probe()).toMatchObject({ seen: false });
+    },
+  );
 });
 
 describe('component-stressed', () => {

@@ -13,7 +13,7 @@ const PERIOD_US = 100_000;
 const FIND = `pid=$(pgrep -o -x "$1") || exit 0
 of() { sed -nE "s/^[0-9]+:($1):(.*)$/\\2/p" "/proc/$pid/cgroup"; }
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then f="/sys/fs/cgroup$(of '')/cpu.max" none="max ${PERIOD_US}"
-else f="/sys/fs/cgroup/cpu$(of 'cpu|cpu,cpuacct')/cpu.cfs_quota_us" none=-1; fi
+else f="/sys/fs/cgroup/cpu$(of 'cpu|cpu,cpuacct|cpuacct,cpu')/cpu.cfs_quota_us" none=-1; fi
 `;
 
 /** @param share of one core @throws Error when there is no such process, or the engine's words */

@@ -132,6 +132,10 @@ describe('damage to a file', () => {
     await inDirectory(async (dir) => {
       await expect(judge(join(dir, 'none'))).rejects.toThrow(EvidenceError);
       await expect(judge(dir)).rejects.toThrow('no plan.json');
+      for (const rubbish of ['null', '7', '[]', '"plan"']) {
+        writeFileSync(join(dir, 'plan.json'), rubbish);
+        await expect(judge(dir)).rejects.toThrow(EvidenceError);
+      }
       writeFileSync(join(dir, 'plan.json'), '{"version":2}');
       await expect(judge(dir)).rejects.toThrow('plan.json: run: ');
       writeFileSync(join(dir, 'plan.json'), '{"version":1,"versions":{"faultline":"abc"}}');
