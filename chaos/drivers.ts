@@ -23,7 +23,16 @@ export interface ComponentDriver {
   pause(component: string): Promise<void>;
   resume(component: string): Promise<void>;
   /** What a fault may change of a component, as it is when it is whole; on a cluster only. */
-  settings?(component: string): { image: string; memoryLimit: string; memoryRequest: string };
+  settings?(component: string): {
+    /** kind/name, as kubectl has it, and the name of its first container. */
+    object: string;
+    container: string;
+    image: string;
+    /** Absent: its image's own. */
+    command?: string[];
+    memoryLimit: string;
+    memoryRequest: string;
+  };
   /** Seen: the component gives no answer at all. Looks through its own door, within about 500 ms. */
   probe(component: string): Promise<Observation>;
 }
@@ -75,6 +84,8 @@ export interface ClusterDriver {
   inject(object: ChaosObject): Promise<void>;
   /** Ends `inject`: resolves when Chaos Mesh has taken the fault back. */
   recover(object: ChaosObject): Promise<void>;
+  /** Labels that tell a component's pods apart. */
+  labelsOf(component: string): Record<string, string>;
   /** Names of a component's pods that are not on their way out. */
   podsOf(component: string): string[];
   /** What an act on these pods of a component takes; without names, on all of them. */

@@ -1,5 +1,6 @@
 /** The contract of a fault. Its life (planned, injected, effect seen, reverted, effect gone, audited) is led by engine/. */
 import type { Drivers } from './drivers.ts';
+import type { ClusterAbilities, Right } from './rights.ts';
 import type { UndoOperation } from './undo/operations.ts';
 
 export type FaultParams = Record<string, string | number | boolean>;
@@ -43,6 +44,8 @@ export interface FaultKind {
   refuse(params: FaultParams, abilities: Abilities): string | undefined;
   undo(params: FaultParams): string;
   probe(params: FaultParams): string;
+  /** What it needs to be allowed in a cluster; absent: nothing of its API. */
+  rights?(params: FaultParams, cluster: ClusterAbilities): Right[];
   /** The effect is there until the revert. False: it strikes, and what it hit may come back at once. */
   lasts: boolean;
   arm(name: string, params: FaultParams, drivers: Drivers): ArmedFault;
@@ -62,9 +65,15 @@ export interface Abilities {
   throttle: boolean;
   /** There are nodes, pods and Chaos Mesh; absent: it is no cluster. */
   cluster?: {
+    /** Of the platform. */
+    namespace: string;
+    /** What holds the pods of each component: its namespace, and the kind as RBAC has it, `deployments`. */
+    owners: Record<string, { namespace: string; resource: string }>;
     workers: number;
     /** Components that this host can ask something of. */
     doors: string[];
+    /** Components whose containers have a shell, from which can be looked as they see it. */
+    shells: string[];
     /** Queueing disciplines that the nodes' kernel has, of those that faults need. */
     shapers: string[];
   };
@@ -99,13 +108,14 @@ export function refuseNoCluster(abilities: Abilities, workers = 0): string | und
   return undefined;
 }
 
-/** @param able the components with which it can be done */
+/** @param able the components with which it can be done @param parameter that names the component */
 export function refuseComponent(
   params: FaultParams,
   able: string[],
   abilities: Abilities,
+  parameter = 'component',
 ): string | undefined {
-  const name = String(params.component);
+  const name = String(params[parameter]);
   if (able.includes(name)) return undefined;
   return `target ${abilities.target} can not do this to a component "${name}": expected one of ${able.join(', ') || '(none)'}`;
 }

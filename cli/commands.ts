@@ -6,6 +6,7 @@ import { UsageError } from './exit.ts';
 import { judgeCommand } from './judge.ts';
 import { planCommand } from './plan.ts';
 import { reportCommand } from './report.ts';
+import { rightsCommand } from './rights.ts';
 import { runCommand } from './run.ts';
 import { downCommand, upCommand } from './up.ts';
 
@@ -27,6 +28,7 @@ export async function runCommandLine(args: string[]): Promise<void> {
     .command(upCommand)
     .command(downCommand)
     .command(doctorCommand)
+    .command(rightsCommand)
     .command(cleanCommand)
     .option('debug', { type: 'boolean', default: false, describe: 'Show stacks of unexpected errors' })
     .demandCommand(1, 'Which command?')

@@ -6,6 +6,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
+import type { Abilities } from '../chaos/fault.ts';
 import { type Guardrails, loadGuardrails } from '../chaos/guardrails/file.ts';
 import { type LoadedCatalog, loadCatalog, shippedScenarios } from '../engine/catalog.ts';
 import { newRunId } from '../engine/run-directories.ts';
@@ -13,13 +14,15 @@ import type { Plan } from '../evidence/plan.ts';
 import { loadScenarios, type ScenarioFile } from '../scenarios/load.ts';
 import { makePlan } from '../scenarios/plan.ts';
 import { SCRIPTS } from '../scenarios/schema.ts';
-import { TARGETS } from '../targets/index.ts';
+import { chooseTarget, TARGETS } from '../targets/index.ts';
+import { loadProfile, type Profile } from '../targets/profile.ts';
 import type { Target } from '../targets/target.ts';
 import { resolveTool } from '../tools/resolve.ts';
 
 export interface TargetOptions {
   target: string;
   profile: string;
+  platform: string | undefined;
   timeScale: number;
   defect: string[];
 }
@@ -42,6 +45,11 @@ export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
       type: 'string',
       default: 'reference',
       describe: 'Platform profile: a name in targets/profiles, or a file',
+    })
+    .option('platform', {
+      type: 'string',
+      describe:
+        'Directory of your own platform: a kustomize base or manifests; with its --profile, on target kind',
     })
     .option('time-scale', {
       type: 'number',
@@ -85,19 +93,22 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
 export interface Prepared {
   target: Target;
   guardrails: Guardrails;
+  abilities: Abilities;
   loaded: LoadedCatalog;
   scenarios: { file: ScenarioFile; makePlan(startedAt: Date): Plan }[];
 }
 
 /** @throws RefusedError with every problem of the options and of all scenarios; nothing was started. */
 export async function prepare(options: PlanOptions): Promise<Prepared> {
-  const { target, seed } = checkOptions(options);
+  const { target, profile, seed } = checkOptions(options);
   const guardrails = loadGuardrails(options.guardrails);
   const files = loadScenarios(options.scenarios.map(scenarioFile));
+  const abilities = await target.abilities();
   const loaded = loadCatalog({
-    profile: options.profile,
+    profile,
     timeScale: options.timeScale,
-    abilities: await target.abilities(),
+    abilities,
+    rules: target.rules?.() ?? [],
   });
   const facts = {
     seed,
@@ -126,20 +137,17 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
     return { file, makePlan: make };
   });
   if (problems.length > 0) throw new RefusedError(problems);
-  return { target, guardrails, loaded, scenarios };
+  return { target, guardrails, abilities, loaded, scenarios };
 }
 
 export function checkOptions(options: TargetOptions & { seed?: number | undefined }): {
   target: Target;
+  profile: Profile;
   seed: number;
 } {
   const problems: Diagnostic[] = [];
-  const target = TARGETS.get(options.target);
-  if (!target)
-    problems.push({
-      file: '--target',
-      message: `unknown target "${options.target}": expected one of ${[...TARGETS.keys()].join(', ')}`,
-    });
+  const profile = loadProfile(options.profile);
+  const target = chooseTarget(options.target, profile, options.platform);
   if (!Number.isFinite(options.timeScale) || options.timeScale < 1)
     problems.push({
       file: '--time-scale',
@@ -149,14 +157,14 @@ export function checkOptions(options: TargetOptions & { seed?: number | undefine
   if (!Number.isSafeInteger(seed) || seed < 0)
     problems.push({ file: '--seed', message: `expected a whole number of at least 0, got ${options.seed}` });
   for (const defect of options.defect) {
-    if (target && !target.defects.includes(defect))
+    if (!target.defects.includes(defect))
       problems.push({
         file: '--defect',
-        message: `target ${target.name} has no defect "${defect}": expected one of ${target.defects.join(', ')}`,
+        message: `${options.platform === undefined ? `target ${target.name}` : options.platform} has no defect "${defect}": expected one of ${target.defects.join(', ') || '(none)'}`,
       });
   }
   if (problems.length > 0) throw new RefusedError(problems);
-  return { target: target as Target, seed };
+  return { target, profile, seed };
 }
 
 /** `builds=0.05`, or `0.5` for every stream without a factor of its own. */
@@ -183,7 +191,9 @@ function loadScale(options: string[]): Record<string, number> {
 
 function scenarioFile(nameOrFile: string): string {
   if (existsSync(nameOrFile)) return nameOrFile;
-  const shipped = new Map([...shippedScenarios(), ...shippedScenarios('cluster')]);
+  const shipped = new Map(
+    (['', 'cluster', 'objects'] as const).flatMap((folder) => [...shippedScenarios(folder)]),
+  );
   const file = shipped.get(nameOrFile);
   if (file !== undefined) return file;
   throw new RefusedError([

@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { RefusedError } from '../base/errors.ts';
+import { faultRights } from '../chaos/faults/index.ts';
 import { frozen } from '../chaos/guardrails/guard.ts';
 import { Run } from '../engine/run.ts';
 import { makeRunDirectories } from '../engine/run-directories.ts';
@@ -55,6 +56,7 @@ async function run(options: RunOptions): Promise<void> {
       queries: prepared.loaded.queries,
       k6Path,
       guardrails: prepared.guardrails,
+      rights: faultRights(plan.faults, prepared.abilities),
       onEntry: (entry) => view.entry(entry),
       onLive: (live, alerts) => view.load(live, alerts),
     });

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { loadCatalog } from '../engine/catalog.ts';
 import { startHost, stopHost } from '../engine/host.ts';
@@ -8,14 +9,17 @@ export const upCommand: CommandModule<object, TargetOptions> = {
   describe: 'Bring the target up and leave it up, to look around; ends with `faultline down`',
   builder: (y) => targetOptions(y) as never,
   async handler(options) {
-    const { target } = checkOptions(options);
+    const { target, profile } = checkOptions(options);
     const { catalog, rules } = loadCatalog({
-      profile: options.profile,
+      profile,
       timeScale: options.timeScale,
       abilities: await target.abilities(),
+      rules: target.rules?.() ?? [],
     });
     const { endpoints } = await startHost({
       target: target.name,
+      profile: resolve(profile.file),
+      ...(options.platform === undefined ? {} : { platform: resolve(options.platform) }),
       timeScale: options.timeScale,
       defects: options.defect,
       rules,

@@ -28,7 +28,7 @@ const { objectives } = loadObjectives(profile.objectiveFiles);
 const rules = [heartbeatRule, ...loadRules(profile.ruleFiles), ...burnRateRules(objectives)];
 let facts: Facts;
 beforeAll(async () => {
-  facts = { exposed: await exposedBy(profile, rules), objectives, rules };
+  facts = { exposed: await exposedBy(rules), objectives, rules };
 });
 
 mkdirSync(CACHE, { recursive: true });

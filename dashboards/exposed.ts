@@ -8,8 +8,9 @@ import { gatewayMetrics } from '../platform/gateway/metrics.ts';
 import { operatorMetrics } from '../platform/operator/metrics.ts';
 import { start as startReceiver } from '../platform/receiver/receiver.ts';
 import type { Rule } from '../slo/rules.ts';
+import { COMPONENTS } from '../targets/kind/platform.ts';
 import { prometheus } from '../targets/kind/services.ts';
-import type { Profile } from '../targets/profile.ts';
+import { componentJob } from '../targets/monitoring.ts';
 
 /** Label -> the values that it is known to have; none are known for a label that can have any. */
 type Labels = Map<string, Set<string>>;
@@ -35,9 +36,9 @@ const FOREIGN: Record<string, string[]> = {
 /** Of containers; which of its metrics are kept is in the configuration of Prometheus. */
 const CADVISOR = ['namespace', 'pod', 'container'];
 
-export async function exposedBy(profile: Profile, rules: readonly Rule[]): Promise<Exposed> {
+export async function exposedBy(rules: readonly Rule[]): Promise<Exposed> {
   const { jobs, cadvisor } = scraped();
-  const platform = Object.values(profile.components).flatMap((component) => component.job ?? []);
+  const platform = ['rabbitmq', ...COMPONENTS.map(componentJob)];
   const metrics = new Map<string, Labels>();
   /** Prometheus gives every series the labels of its target. */
   const labelsOf = (name: string): Labels => {

@@ -6,10 +6,18 @@ import type { Abilities } from '../chaos/fault.ts';
 import { FAULTS } from '../chaos/faults/index.ts';
 import { HEARTBEAT, PROCESS_START } from '../evidence/tables.ts';
 import type { Catalog } from '../scenarios/catalog.ts';
+import { SCRIPTS } from '../scenarios/schema.ts';
 import { burnRateRules } from '../slo/burn-rate.ts';
 import { loadObjectives, toObjective } from '../slo/openslo.ts';
-import { heartbeatRule, loadRules, plannedRules, renderRules, scaleRules } from '../slo/rules.ts';
-import { loadProfile } from '../targets/profile.ts';
+import {
+  heartbeatRule,
+  loadRules,
+  plannedRules,
+  type RuleContent,
+  renderRules,
+  scaleRules,
+} from '../slo/rules.ts';
+import type { Profile } from '../targets/profile.ts';
 import type { NamedQueries } from './collect/series.ts';
 
 /** Intervals of kube-prometheus-stack, which the platform runs on (PLATFORM.md, "What it stands on"): both 30 s. */
@@ -29,18 +37,27 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** @throws RefusedError with the problems of all rule, objective and profile files. */
 export function loadCatalog(options: {
-  profile: string;
+  profile: Profile;
   timeScale: number;
   abilities: Abilities;
+  /** Rules that the platform brings along. */
+  rules?: RuleContent[];
 }): LoadedCatalog {
-  const { timeScale, abilities } = options;
-  const profile = loadProfile(options.profile);
+  const { profile, timeScale, abilities } = options;
   const loaded = loadObjectives(profile.objectiveFiles);
-  const rules = scaleRules([...loadRules(profile.ruleFiles), ...burnRateRules(loaded.objectives)], timeScale);
+  const rules = scaleRules(
+    [
+      ...loadRules(profile.ruleFiles, options.rules),
+      ...(profile.burnRateAlerts ? burnRateRules(loaded.objectives) : []),
+    ],
+    timeScale,
+  );
   const evaluationMs = Math.max(FASTEST_MS, EVALUATION_MS / timeScale);
   const objectives = new Map(loaded.objectives.map((o) => [o.name, o]));
   const catalog: Catalog = {
     target: abilities.target,
+    scripts: profile.speaks.by === 'commands' ? SCRIPTS : ['builds', 'invocations'],
+    tellsColdStarts: profile.speaks.by === 'commands',
     profile: { name: profile.name, sha256: profile.sha256, core: profile.core, honesty: profile.honesty },
     rules: plannedRules(rules),
     objectiveNames: [...objectives.keys()],
@@ -81,8 +98,8 @@ export function loadCatalog(options: {
   };
 }
 
-/** Scenario files shipped with Faultline, by name; those in folder `cluster` need one. */
-export function shippedScenarios(folder: '' | 'cluster' = ''): Map<string, string> {
+/** Scenario files shipped with Faultline, by name; those in folder `cluster` need one, those in `objects` a platform of the user's own. */
+export function shippedScenarios(folder: '' | 'cluster' | 'objects' = ''): Map<string, string> {
   const directory = join(ROOT, 'scenarios', folder);
   return new Map(
     readdirSync(directory)

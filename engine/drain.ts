@@ -3,8 +3,8 @@
  * stopped early is drained as well: work that was cut off by the harness is not work that the platform lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Processed } from '../targets/tap.ts';
 import type { Journal } from './journal.ts';
-import type { Processed } from './tap.ts';
 
 /** Looks for late duplicates for this long after the last debt is paid: a second processing comes after the first. */
 const AFTER_MS = 1000;

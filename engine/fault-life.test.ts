@@ -194,6 +194,41 @@ describe('the life of a fault', () => {
     await fault.end();
   });
 
+  it('says that the effect was gone when its time is over before the look gave up', async () => {
+    const { it: fault, goes } = life(
+      async (allow) => {
+        allow(IMPACT);
+        return 'done';
+      },
+      () => {},
+      { watchEveryMs: 1000, effectWithinMs: 60_000 },
+    );
+    const begun = fault.begin();
+    await expect.poll(() => types().includes('fault.effect-seen')).toBe(true);
+    goes();
+    await new Promise((resolve) => setTimeout(resolve, 1600));
+    await fault.end();
+    await begun;
+    expect(types().filter((type) => type === 'fault.effect-lost')).toHaveLength(1);
+  });
+
+  it('gives a look no longer than until the next one', async () => {
+    const { it: fault, goes } = life(
+      async (allow) => {
+        allow(IMPACT);
+        return 'done';
+      },
+      () => {},
+      { watchEveryMs: 200, effectWithinMs: 60_000 },
+    );
+    const begun = fault.begin();
+    await expect.poll(() => types().includes('fault.effect-seen')).toBe(true);
+    goes();
+    await begun;
+    expect(types().at(-1)).toBe('fault.effect-lost');
+    await fault.end();
+  });
+
   it('does not wait for its next look when its time has come', async () => {
     const { it: fault } = life(
       async (allow) => {

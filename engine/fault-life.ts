@@ -175,27 +175,44 @@ export class FaultLife {
     }
   }
 
-  /** @returns whether what was wanted came in time; a look that the end of the fault overtakes says nothing */
+  /**
+   * @returns whether what was wanted came in time. A look that the end of the fault overtakes says nothing, unless it had seen by then, and
+   * more than once, that the effect was not there
+   */
   private async watch(wanted: FaultFact): Promise<boolean> {
     const fault = this.planned.name;
-    const deadline = performance.now() + this.planned.effectWithinMs;
+    const { effectWithinMs, watchEveryMs } = this.planned;
+    const again = wanted === 'fault.effect-held';
+    // No longer than until the next look would begin: a deadline that outlasts the fault would find nothing.
+    const withinMs = again ? Math.min(effectWithinMs, watchEveryMs ?? effectWithinMs) : effectWithinMs;
+    const began = performance.now();
     let last = 'never looked';
-    while (performance.now() < deadline) {
+    let missed = 0;
+    while (performance.now() < began + withinMs) {
       const at = performance.now();
-      try {
-        const { seen, detail } = await this.armed.probe();
-        last = detail;
-        if (wanted === 'fault.effect-held' && this.isOver()) return false;
+      const found = await this.armed.probe().catch((error: Error) => error);
+      if (again && this.isOver()) {
+        if (missed > 1) this.writeNot(wanted, last, began);
+        return false;
+      }
+      if (found instanceof Error) last = `the probe itself failed: ${found.message}`;
+      else {
+        const { seen, detail } = found;
         if (seen === (wanted !== 'fault.effect-gone')) {
           this.journal.write({ type: wanted, fault, probe: this.planned.probe, detail }, at);
           return true;
         }
-      } catch (error) {
-        last = `the probe itself failed: ${(error as Error).message}`;
+        last = detail;
+        missed++;
       }
       await sleep(PROBE_EVERY_MS);
     }
-    this.journal.write({ type: NOT[wanted], fault, probe: this.planned.probe, detail: last });
+    this.writeNot(wanted, last);
     return false;
+  }
+
+  private writeNot(wanted: FaultFact, detail: string, at = performance.now()): void {
+    const { name: fault, probe } = this.planned;
+    this.journal.write({ type: NOT[wanted], fault, probe, detail }, at);
   }
 }

@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
-import { TARGETS } from '../targets/index.ts';
+import { chooseTarget } from '../targets/index.ts';
+import { loadProfile } from '../targets/profile.ts';
 import { HOST_STATE, type HostRequest, type HostState } from './host.ts';
 import { makeWorkDirectory } from './run-directories.ts';
 import { startAlertReceiver } from './webhook.ts';
@@ -17,8 +18,7 @@ undo.record('make the directory', { op: 'remove-directory', path: request.direct
 undo.record('start processes', { op: 'kill-marked', run: request.runId });
 
 try {
-  const target = TARGETS.get(request.target);
-  if (!target) throw new Error(`no target ${request.target}`);
+  const target = chooseTarget(request.target, loadProfile(request.profile), request.platform);
   // What Alertmanager delivers is taken and dropped: `up` has nobody to judge it.
   const receiver = await startAlertReceiver(await target.hostAddress());
   const running = await target.up({
@@ -32,6 +32,7 @@ try {
     evaluationMs: request.evaluationMs,
     webhookUrl: receiver.url,
     longestRecoveryMs: 0,
+    rights: [],
     undo,
     signal: new AbortController().signal,
     onEvent: () => {},

@@ -13,6 +13,9 @@ export const HOST_STATE = 'state.json';
 export interface HostRequest {
   /** Name of the target. */
   target: string;
+  /** As on the command line; the directory absolute. */
+  profile: string;
+  platform?: string;
   runId: string;
   directory: string;
   timeScale: number;

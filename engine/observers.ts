@@ -1,4 +1,5 @@
-/** What the harness counts itself while a run is going: pods, its own CPU, the generator's CPU. */
+/** What the harness counts itself while a run is going: pods, its own CPU, the generator's CPU, what others took of the machine's. */
+import { stolenMeter } from '../base/host-cpu.ts';
 import { processCpuSeconds } from '../base/process-cpu.ts';
 import type { RunningTarget } from '../targets/target.ts';
 import type { RunClock } from './clock.ts';
@@ -50,10 +51,12 @@ export function startObservers(options: {
   const harness = cpuMeter(
     () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6 + target.harnessCpuSeconds(),
   );
+  const stolen = stolenMeter();
   const generator = cpuMeter(() => processCpuSeconds(generatorPid));
   const lookAtCpu = () => {
     journal.write({ type: 'harness.sample', cpu: harness(), rssBytes: process.memoryUsage.rss() });
     journal.write({ type: 'generator.sample', cpu: generator() });
+    journal.write({ type: 'host.sample', stolen: stolen() });
   };
   lookAtPods();
   const timers = [setInterval(lookAtPods, PODS_EVERY_MS), setInterval(lookAtCpu, CPU_EVERY_MS)];

@@ -11,6 +11,7 @@ import { freePorts } from '../base/ports.ts';
 import { FAULTS } from '../chaos/faults/index.ts';
 import type { Guardrails } from '../chaos/guardrails/file.ts';
 import { allow, frozen } from '../chaos/guardrails/guard.ts';
+import type { Right } from '../chaos/rights.ts';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
 import { RUN_MARK } from '../chaos/undo/marked.ts';
 import { leftover } from '../chaos/undo/operations.ts';
@@ -18,6 +19,7 @@ import { type Reaper, startReaper } from '../chaos/undo/reaper.ts';
 import type { Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
 import type { Scenario } from '../scenarios/schema.ts';
+import type { Tap } from '../targets/tap.ts';
 import type { RunningTarget, Target } from '../targets/target.ts';
 import { watchAborts } from './abort.ts';
 import { RunClock } from './clock.ts';
@@ -34,7 +36,6 @@ import { makeWorkDirectory, type RunDirectories } from './run-directories.ts';
 import { settle } from './settle.ts';
 import { deployFunctions } from './setup.ts';
 import { StoppedError, type StopReason, StopSignal } from './stop.ts';
-import { openTap, type Tap } from './tap.ts';
 import { type AlertReceiver, startAlertReceiver } from './webhook.ts';
 
 export interface RunRequest {
@@ -47,6 +48,8 @@ export interface RunRequest {
   queries: NamedQueries;
   k6Path: string;
   guardrails: Guardrails;
+  /** What its faults must be allowed to do in a cluster. */
+  rights: Right[];
   onEntry: JournalListener;
   /** Called about once a second while load is going. */
   onLive(live: LiveLoad, firing: string[]): void;
@@ -160,6 +163,7 @@ export class Run {
         evaluationMs: plan.evaluationMs,
         webhookUrl: receiver.url,
         longestRecoveryMs: Math.max(0, ...plan.recovery.map((r) => r.rtoMs)),
+        rights: this.request.rights,
         undo: this.undo,
         signal: this.stopSignal.signal,
         onEvent: (event) => {
@@ -196,11 +200,11 @@ export class Run {
   private async withPlatform(running: RunningTarget, receiver: AlertReceiver): Promise<void> {
     const { plan, scenario, target } = this.request;
     const prometheus = new PrometheusClient(running.endpoints.prometheus);
-    const tap = await openTap(running.endpoints.broker, running.tapQueue);
+    const tap = await running.front.tap();
     try {
       const functions = await deployFunctions(
         scenario.spec.functions,
-        running.endpoints,
+        running.front,
         plan.run.id,
         target.patience,
         this.stopSignal.signal,
@@ -208,7 +212,10 @@ export class Run {
       this.stopSignal.throwIfStopped();
       await settle(
         prometheus,
-        { scrapeMs: plan.scrapeMs, evaluationMs: plan.evaluationMs, withinMs: target.patience.quietMs },
+        {
+          ...{ scrapeMs: plan.scrapeMs, evaluationMs: plan.evaluationMs, withinMs: target.patience.quietMs },
+          falseAlarms: plan.alerts.filter((a) => a.anytime).map((a) => a.alert),
+        },
         this.stopSignal,
       );
       this.stopSignal.throwIfStopped();
@@ -231,7 +238,7 @@ export class Run {
       scriptPath: fileURLToPath(new URL('../scenarios/k6/main.ts', import.meta.url)),
       run: plan.run,
       streams: plan.streams,
-      endpoints: { RECEIVER_URL: running.endpoints.receiver, GATEWAY_URL: running.endpoints.gateway },
+      endpoints: running.front.load,
       workDir: join(directories.work, 'k6'),
       apiPort,
       env: { [RUN_MARK]: plan.run.id },

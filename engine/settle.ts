@@ -3,10 +3,13 @@ import { HarnessError } from '../base/errors.ts';
 import type { PrometheusClient } from './collect/prometheus.ts';
 import type { StopSignal } from './stop.ts';
 
-/** @throws HarnessError with the alerts that would not go away: a baseline that starts in alarm proves nothing. */
+/**
+ * @param options.falseAlarms alerts that fire without a fault, as the scenario knows: they are not waited for
+ * @throws HarnessError with the alerts that would not go away: a baseline that starts in alarm proves nothing
+ */
 export async function settle(
   client: PrometheusClient,
-  options: { scrapeMs: number; evaluationMs: number; withinMs: number },
+  options: { scrapeMs: number; evaluationMs: number; withinMs: number; falseAlarms: readonly string[] },
   stop: StopSignal,
 ): Promise<void> {
   const deadline = performance.now() + options.withinMs;
@@ -14,7 +17,8 @@ export async function settle(
   await stop.sleep(3 * (options.scrapeMs + options.evaluationMs));
   for (;;) {
     stop.throwIfStopped();
-    const alerts = await client.instant('ALERTS', Date.now());
+    const all = await client.instant('ALERTS', Date.now());
+    const alerts = all.filter((a) => !options.falseAlarms.includes(a.labels.alertname ?? ''));
     const down = await client.instant('up == 0', Date.now());
     if (alerts.length === 0 && down.length === 0) return;
     if (performance.now() > deadline) {

@@ -53,6 +53,8 @@ export const JournalEntry = z.discriminatedUnion('type', [
   entry('generator.sample', { cpu: z.number() }),
   /** CPU share of the harness's own processes over the last interval: 1 = one core. */
   entry('harness.sample', { cpu: z.number(), rssBytes: z.number() }),
+  /** Share (0..1) of the machine's processor time over the last interval that others on the same hardware had. */
+  entry('host.sample', { stolen: z.number() }),
   entry('component.started', { component: z.string(), pid: z.number() }),
   entry('component.exited', {
     component: z.string(),

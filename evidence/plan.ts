@@ -92,6 +92,8 @@ export const AlertContract = z.strictObject({
   /** Labels that the delivered alert must carry. */
   labels: z.record(z.string(), z.string()),
   expect: z.enum(['must-fire', 'may-fire', 'must-not-fire']),
+  /** May fire without a fault too: the scenario knows it for a false alarm. */
+  anytime: z.literal(true).optional(),
   /** Fault whose effect starts the clock; for must-fire. */
   fault: z.string().optional(),
   /** Must be firing, and delivered, within this many ms of the effect (scaled) plus the plan's slackMs. */
@@ -188,6 +190,8 @@ export const Plan = z.strictObject({
       counter: z.string(),
       tolerance: z.number(),
       toleranceAbs: z.number(),
+      /** The series is not there before its first event: none is zero. */
+      absentBeforeFirst: z.boolean().optional(),
     }),
   ),
   /** Profile's core-metric queries by stream: series.parquet has them as `core.<stream>.<metric>`. */

@@ -22,19 +22,23 @@ const FIRST = ['Namespace', 'CustomResourceDefinition'];
 
 export class Kubernetes {
   private readonly kubectl: string;
+  /** Options of every call: whose credentials, and as whom. */
+  readonly way: readonly string[];
 
-  constructor(kubectl: string) {
+  /** @param as a user whose rights it has instead of the cluster's administrator's */
+  constructor(kubectl: string, as?: string) {
     this.kubectl = kubectl;
+    this.way = [`--kubeconfig=${kubeconfigPath()}`, ...(as === undefined ? [] : [`--as=${as}`])];
   }
 
-  /** kubectl with the cluster's credentials. @returns what it printed */
+  /** @returns what kubectl printed */
   do(...args: string[]): Promise<string> {
-    return run(this.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args]);
+    return run(this.kubectl, [...this.way, ...args]);
   }
 
   /** The same for clean-ups: it never throws, and runs also when everything else is interrupted. */
   undo(...args: string[]): Promise<ExecResult> {
-    return exec(this.kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args], { timeoutMs: UNDO_WITHIN_MS });
+    return exec(this.kubectl, [...this.way, ...args], { timeoutMs: UNDO_WITHIN_MS });
   }
 
   /** Applies manifests; namespaces and kinds first, and waits until the API knows those. */

@@ -46,6 +46,9 @@ export function nextSteps({ verdict: v, judged, missing }: Outcome): string[] {
       const step = kind === 'fail' ? AFTER_FAIL[check.group] : AFTER_UNKNOWN[check.group];
       if (!steps.includes(step)) steps.push(step);
     }
+  const host = v.checks.find((c) => c.id === 'harness/host' && c.verdict !== 'pass');
+  if (host && steps.length > 0)
+    steps.unshift(`${host.message.charAt(0).toUpperCase()}${host.message.slice(1)}.`);
   if (v.verdict === 'error')
     steps.unshift(
       'The harness itself failed: its logs are in `logs/` of the bundle. This says nothing about the platform.',

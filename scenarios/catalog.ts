@@ -19,6 +19,10 @@ export type ObjectiveUse = Scenario['spec']['objectives'][number];
 
 export interface Catalog {
   target: string;
+  /** Kinds of load that the platform has a way in for. */
+  scripts: readonly string[];
+  /** Its answers say which of them had to wait for a cold start. */
+  tellsColdStarts: boolean;
   profile: { name: string; sha256: string; core: Plan['core']; honesty: Plan['honesty'] };
   /** Durations already divided by the time scale. */
   rules: PlannedRule[];

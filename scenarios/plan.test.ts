@@ -7,6 +7,7 @@ import type { Objective, PlannedRule } from '../evidence/plan.ts';
 import type { Catalog } from './catalog.ts';
 import { loadScenarios } from './load.ts';
 import { makePlan, type RunFacts } from './plan.ts';
+import { SCRIPTS } from './schema.ts';
 
 const rule = (alert: string, forMs: number, rangeMs = 0): PlannedRule => ({
   alert,
@@ -38,6 +39,8 @@ const ratio = (target: number): Objective => ({
 
 const catalog: Catalog = {
   target: 'local',
+  scripts: SCRIPTS,
+  tellsColdStarts: true,
   profile: { name: 'reference', sha256: '', core: { builds: { qps: 'x' } }, honesty: [] },
   rules: [rule('Down', 2000), rule('Backlog', 10_000)],
   objectiveNames: ['build-success'],
@@ -109,6 +112,26 @@ function refusal(text: string, overrides: Partial<Catalog> = {}): string {
   }
   throw new Error('the plan was not refused');
 }
+
+describe('a platform that is spoken to otherwise', () => {
+  it('refuses load that it has no way in for', () => {
+    expect(refusal(SCENARIO, { scripts: ['invocations'] })).toMatch(
+      /spec\.load\.0\.script: profile reference has no way in for "builds": expected one of invocations/,
+    );
+  });
+
+  it('refuses objectives on cold starts that its answers do not tell', () => {
+    const warm = ratio(0.8);
+    const objective = () => ({
+      ...warm,
+      indicator: { ...warm.indicator, good: 'NOT cold' } as Objective['indicator'],
+    });
+    expect(refusal(SCENARIO, { tellsColdStarts: false, objective })).toMatch(
+      /do not say which of them were cold starts: "build-success" can not be judged/,
+    );
+    expect(plan(SCENARIO, { tellsColdStarts: false }).objectives).toHaveLength(1);
+  });
+});
 
 describe('makePlan', () => {
   it('divides phases, deadlines and nothing else by the time scale', () => {

@@ -66,6 +66,13 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
   const factors = Object.fromEntries(
     spec.load.map(({ name }) => [name, facts.loadScale[name] ?? facts.loadScale['*'] ?? 1]),
   );
+  spec.load.forEach(({ script }, i) => {
+    if (!catalog.scripts.includes(script))
+      complain(
+        ['load', i, 'script'],
+        `profile ${catalog.profile.name} has no way in for "${script}": expected one of ${catalog.scripts.join(', ')}`,
+      );
+  });
   const streams = spec.load.map((load, i) => planStream(load, factors[load.name] ?? 1, i, phases, complain));
   const faults = spec.faults.flatMap(
     (fault, i) => planFault(fault, i, phases, facts.timeScale, catalog, complain) ?? [],
@@ -268,6 +275,11 @@ function planObjective(
     );
     return undefined;
   }
+  if (!catalog.tellsColdStarts && /\bcold\b/.test(JSON.stringify(objective.indicator)))
+    complain(
+      ['objectives', index, 'ref'],
+      `the answers of a platform of profile ${catalog.profile.name} do not say which of them were cold starts: "${use.ref}" can not be judged`,
+    );
   if (objective.indicator.type === 'ratio' && (objective.target < 0 || objective.target > 1))
     complain(['objectives', index, 'target'], `${objective.target} is no share: expected 0 to 1`);
   for (const name of use.phases) {
@@ -350,12 +362,16 @@ function planAlerts(
       clearsWithinMs: must.clearsWithin / timeScale,
     });
   });
-  spec.alerts.mayFire.forEach((alert, i) => {
-    if (!known.has(alert)) complain(['alerts', 'mayFire', i], unknownAlert(alert, known));
-    if (contracts.some((c) => c.alert === alert))
-      complain(['alerts', 'mayFire', i], `"${alert}" is already under mustFire: expected it in one list`);
-    contracts.push({ alert, labels: {}, expect: 'may-fire' });
-  });
+  for (const list of ['mayFire', 'falseAlarms'] as const)
+    spec.alerts[list].forEach((alert, i) => {
+      if (!known.has(alert)) complain(['alerts', list, i], unknownAlert(alert, known));
+      if (contracts.some((c) => c.alert === alert))
+        complain(['alerts', list, i], `"${alert}" is named twice: expected it in one list, once`);
+      contracts.push({
+        ...{ alert, labels: {}, expect: 'may-fire' },
+        ...(list === 'falseAlarms' ? { anytime: true } : {}),
+      });
+    });
   return contracts;
 }
 

@@ -137,8 +137,14 @@ export const Scenario = z.strictObject({
     faults: z.array(Fault).default([]),
     objectives: z.array(ObjectiveUse).default([]),
     alerts: z
-      .strictObject({ mustFire: z.array(MustFire).default([]), mayFire: z.array(z.string()).default([]) })
-      .default({ mustFire: [], mayFire: [] }),
+      .strictObject({
+        mustFire: z.array(MustFire).default([]),
+        /** Because of a fault; at any time where the scenario has none. */
+        mayFire: z.array(z.string()).default([]),
+        /** Known to fire without a fault: tolerated at any time, also before the run, and the report says so. */
+        falseAlarms: z.array(z.string()).default([]),
+      })
+      .default({ mustFire: [], mayFire: [], falseAlarms: [] }),
     recovery: z.array(Recovery).default([]),
     ledger: z
       .strictObject({

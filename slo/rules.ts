@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { formatDuration } from '../base/duration.ts';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
-import { readYaml, type YamlFile } from '../base/yaml-file.ts';
+import { fieldName, readYaml, type YamlFile } from '../base/yaml-file.ts';
 import type { PlannedRule } from '../evidence/plan.ts';
 import { HEARTBEAT } from '../evidence/tables.ts';
 import { parsePrometheusDuration } from './rules/prometheus-duration.ts';
@@ -71,8 +71,15 @@ const RuleFile = z.strictObject({
 });
 type RuleFile = z.infer<typeof RuleFile>;
 
-/** @throws RefusedError with the problems of all files: unknown field, bad duration, bad PromQL, a name used twice. */
-export function loadRules(files: readonly string[]): Rule[] {
+/** Rules that are not a file of their own: part of a rendered manifest. */
+export interface RuleContent {
+  file: string;
+  /** As a rule file has it. */
+  content: unknown;
+}
+
+/** @throws RefusedError with the problems of all: unknown field, bad duration, bad PromQL, a name used twice. */
+export function loadRules(files: readonly string[], contents: readonly RuleContent[] = []): Rule[] {
   const rules: Rule[] = [];
   const problems: Diagnostic[] = [];
   for (const file of files) {
@@ -82,6 +89,15 @@ export function loadRules(files: readonly string[]): Rule[] {
       if (!(error instanceof RefusedError)) throw error;
       problems.push(...error.diagnostics);
     }
+  }
+  for (const { file, content } of contents) {
+    const parsed = RuleFile.safeParse(content);
+    if (parsed.success) {
+      rules.push(...rulesOf(file, { value: parsed.data, text: '', lineOf: () => undefined }, problems));
+      continue;
+    }
+    for (const { path, message } of parsed.error.issues)
+      problems.push({ file, field: fieldName(['spec', ...path]), message });
   }
   problems.push(...duplicates(rules));
   if (problems.length > 0) throw new RefusedError(problems);

@@ -9,6 +9,9 @@ export interface ScrapeTarget {
   path: string;
 }
 
+/** Job of Prometheus that scrapes a component of the reference platform. */
+export const componentJob = (component: string) => `knative-lambda-${component}`;
+
 export interface MonitoringTimes {
   scrapeMs: number;
   evaluationMs: number;

@@ -39,7 +39,9 @@ describe('loadProfile', () => {
   });
 
   test('names the profiles that exist', () => {
-    expect(() => loadProfile('nobody')).toThrow(/unknown profile "nobody": expected reference/);
+    expect(() => loadProfile('nobody')).toThrow(
+      /unknown profile "nobody": expected knative-lambda-operator, reference/,
+    );
   });
 
   test.each([
@@ -71,7 +73,7 @@ describe('loadProfile', () => {
       /not under counters/,
     ],
     ['a core metric that is missing', /^ {6}p99: .*\n/m, '', /Invalid input/],
-    ['an unknown component', 'component: gateway', 'component: gatway', /Invalid option/],
+    ['an unknown way to speak', 'by: commands', 'by: carrier-pigeon', /Invalid (discriminator|input)/],
   ])('refuses %s, with its line', (_, from, to, message) => {
     const problems = refused(from, to);
     expect(problems).toHaveLength(1);

@@ -16,10 +16,77 @@ const STREAM_KINDS = ['builds', 'invocations', 'events'] as const;
 const QueryName = z
   .string()
   .regex(/^[a-z][a-z0-9_]*$/, 'expected a name of lower-case letters, digits and _');
-const Component = z.enum(['receiver', 'builder', 'gateway', 'operator', 'rabbitmq', 'registry']);
-const Endpoint = z.strictObject({
-  component: Component,
+/** A way in to a component's pods: container port and path. */
+const Door = z.strictObject({
+  port: z.number().int().min(1).max(65_535),
   path: z.string().startsWith('/', 'expected a path that begins with /'),
+});
+const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const KubernetesName = z.string().regex(NAME, 'expected a name of lower-case letters, digits and -');
+
+/**
+ * Commands are CloudEvents over HTTP, results come through RabbitMQ: the reference platform. Objects are LambdaFunctions that are made
+ * through the Kubernetes API, results are their status; the platform is the user's own (`--platform`).
+ */
+const Speaks = z.discriminatedUnion('by', [
+  z.strictObject({ by: z.literal('commands') }),
+  z.strictObject({
+    by: z.literal('objects'),
+    /** Where the platform and its functions live. */
+    namespace: KubernetesName,
+    /** Set on functions that the harness makes. */
+    finalizers: z.array(z.string()).default([]),
+    /** `spec` of such a function, without its scaling; `{{name}}` anywhere in it is the function's name. */
+    function: z.record(z.string(), z.unknown()),
+    /** Names of the fields of `spec.scaling`. */
+    scaling: z.strictObject({ min: z.string(), max: z.string(), concurrency: z.string() }),
+  }),
+]);
+
+/** A Deployment of the user's own platform that faults may hit, and Prometheus scrapes. */
+const ComponentSpec = z.strictObject({
+  deployment: KubernetesName,
+  metrics: Door.extend({ job: z.string().min(1) }),
+  /** Answers 200 when it serves. */
+  ready: Door,
+});
+
+/** What the platform must find in its manifests or on the cluster; each is looked for before anything is applied. */
+const Needs = z.strictObject({
+  rights: z
+    .array(
+      z.strictObject({
+        serviceAccount: KubernetesName,
+        group: z.string(),
+        resources: z.array(z.string()).min(1),
+        verbs: z.array(z.string()).min(1),
+        why: z.string(),
+      }),
+    )
+    .default([]),
+  environment: z
+    .array(
+      z.strictObject({
+        deployment: KubernetesName,
+        name: z.string(),
+        /** Its value is an image, or a registry, which must be reachable. */
+        is: z.enum(['text', 'image', 'registry']).default('text'),
+        why: z.string(),
+      }),
+    )
+    .default([]),
+  /** Kinds that objects of `of` are of no use without, unless a field of theirs (dotted path) has a value. */
+  kinds: z
+    .array(
+      z.strictObject({
+        of: z.string(),
+        apiVersion: z.string(),
+        kind: z.string(),
+        unless: z.strictObject({ field: z.string(), is: z.union([z.string(), z.boolean()]) }).optional(),
+        why: z.string(),
+      }),
+    )
+    .default([]),
 });
 const Core = z.strictObject({
   qps: z.string(),
@@ -36,18 +103,16 @@ const ProfileFile = z.strictObject({
   kind: z.literal('PlatformProfile'),
   metadata: z.strictObject({ name: z.string().min(1), title: z.string().min(1) }),
   spec: z.strictObject({
-    /** Where commands, asynchronous invocations (CloudEvents) and invocations over HTTP go in. */
-    endpoints: z.strictObject({ commands: Endpoint, events: Endpoint, invocations: Endpoint }),
-    components: z.strictObject({
-      receiver: z.strictObject({ job: z.string().optional() }),
-      builder: z.strictObject({ job: z.string().optional() }),
-      gateway: z.strictObject({ job: z.string().optional() }),
-      operator: z.strictObject({ job: z.string().optional() }),
-      rabbitmq: z.strictObject({ job: z.string().optional() }),
-      registry: z.strictObject({ job: z.string().optional() }),
-    }),
-    /** Prometheus rule files, relative to the profile. */
-    rules: z.array(z.string().min(1)).min(1),
+    speaks: Speaks,
+    /** Of the user's own platform; those of the reference platform are known. */
+    components: z.record(KubernetesName, ComponentSpec).default({}),
+    /** Functions' own metrics, scraped in each of their pods. */
+    functionMetrics: Door.extend({ job: z.string().min(1) }).optional(),
+    needs: Needs.default({ rights: [], environment: [], kinds: [] }),
+    /** Prometheus rule files, relative to the profile; PrometheusRules of the user's own platform come on top. */
+    rules: z.array(z.string().min(1)),
+    /** Alerts on the burn rate of the objectives' budgets; not for a platform that does not have their metrics. */
+    burnRateAlerts: z.boolean().default(true),
     /** Directory of OpenSLO files, relative to the profile. */
     objectives: z.string().min(1),
     /** PromQL of the four core metrics by kind of stream, over `$window`. */
@@ -72,22 +137,30 @@ const ProfileFile = z.strictObject({
         /** The greater of the share of what the clients saw, and the number, may be between the two. */
         tolerance: z.number().min(0).max(1),
         toleranceAbs: z.number().min(0),
+        /** The counter is exposed with its first event and not before, as those with labels often are: no sample is zero. */
+        absentBeforeFirst: z.boolean().optional(),
       }),
     ),
   }),
 });
 type ProfileFile = z.infer<typeof ProfileFile>;
-type ComponentName = z.infer<typeof Component>;
+export type Speaks = z.infer<typeof Speaks>;
+export type ByObjects = Extract<Speaks, { by: 'objects' }>;
+export type ProfileNeeds = z.infer<typeof Needs>;
+export type ProfileComponent = z.infer<typeof ComponentSpec>;
 
 export interface Profile {
   name: string;
   title: string;
   file: string;
   sha256: string;
-  endpoints: ProfileFile['spec']['endpoints'];
-  components: Record<ComponentName, { job?: string }>;
+  speaks: Speaks;
+  components: Record<string, ProfileComponent>;
+  functionMetrics: ProfileFile['spec']['functionMetrics'];
+  needs: ProfileNeeds;
   /** Absolute paths, in the order of the profile. */
   ruleFiles: string[];
+  burnRateAlerts: boolean;
   /** Absolute paths of the directory's `*.yaml`, sorted. */
   objectiveFiles: string[];
   core: Record<string, Record<string, string>>;
@@ -123,9 +196,12 @@ export function loadProfile(nameOrFile: string): Profile {
     title: metadata.title,
     file,
     sha256: createHash('sha256').update(yaml.text).digest('hex'),
-    endpoints: spec.endpoints,
+    speaks: spec.speaks,
     components: spec.components,
+    functionMetrics: spec.functionMetrics,
+    needs: spec.needs,
     ruleFiles,
+    burnRateAlerts: spec.burnRateAlerts,
     objectiveFiles,
     core: spec.core as Profile['core'],
     counters: spec.counters,

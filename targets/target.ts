@@ -1,7 +1,9 @@
 /** One interface before `local`, `kind` and `cluster`. A target never stands in for another: the report names the one that ran. */
 import type { Drivers } from '../chaos/drivers.ts';
 import type { Abilities } from '../chaos/fault.ts';
+import type { Right } from '../chaos/rights.ts';
 import type { UndoLog } from '../chaos/undo/log.ts';
+import type { Front } from './front.ts';
 
 export type ComponentEvent =
   | { type: 'started'; component: string; pid: number }
@@ -32,24 +34,16 @@ export interface TargetRequest {
   webhookUrl: string;
   /** Longest recovery that the scenario allows, ms, scaled: defect slow-recovery outlasts it. */
   longestRecoveryMs: number;
+  /** What the faults of this run must be allowed to do in a cluster. */
+  rights: Right[];
   undo: UndoLog;
   /** Bringing the target up is given up when this is aborted. */
   signal: AbortSignal;
   onEvent(event: ComponentEvent): void;
 }
 
-export interface Endpoints {
-  /** CloudEvents go to `${receiver}/events`. */
-  receiver: string;
-  /** Invocations go to `${gateway}/fn/<name>`. */
-  gateway: string;
-  operator: string;
-  prometheus: string;
-  alertmanager: string;
-  registry: string;
-  /** The broker by the harness's own way in, which faults on the platform's way do not touch. */
-  broker: string;
-}
+/** Base URLs, as this host reaches them; what else a target has is told to who looks around. */
+export type Endpoints = Record<'prometheus' | 'alertmanager' | 'registry', string> & Record<string, string>;
 
 export interface RunningTarget {
   endpoints: Endpoints;
@@ -60,8 +54,7 @@ export interface RunningTarget {
   ownNamespaces: string[];
   /** Why somebody has frozen what is under test, or undefined; a target without such a sign has none. */
   frozen?(): string | undefined;
-  /** Kind of queue for the harness's own tap: `quorum` where the broker has several nodes. */
-  tapQueue: 'classic' | 'quorum';
+  front: Front;
   /** Instances by function that are there, working or not, counted from outside the platform. */
   pods(): Map<string, number>;
   /** Those of them that take requests; on a target without readiness all that run. */
@@ -81,6 +74,8 @@ export interface Target {
   versions(): Promise<Record<string, string>>;
   /** What else the report should say of it: name -> image, node count, ... */
   detail(): Promise<Record<string, string>>;
+  /** Alert rules that the platform brings along: files in Prometheus's format, for the loader of rules to check. */
+  rules?(): { file: string; content: unknown }[];
   /** How long functions may take to be Ready before a run, so many of them at once, and the alerts of the start-up to go away, ms. */
   patience: { functionsMs: number; functionsAtOnce: number; quietMs: number };
   /** This host as the target reaches it: where the harness listens for Alertmanager. */

@@ -61,6 +61,12 @@ describe('bad input is refused with exit 64, and nothing is started', () => {
     [['--time-scale', '0'], /--time-scale: expected a number of at least 1/],
     [['--defect', 'gremlins'], /has no defect "gremlins": expected one of ack-before-build/],
     [['--target', 'mars'], /unknown target "mars": expected one of local/],
+    [['--platform', 'anywhere'], /--platform: profile reference is of the reference platform/],
+    [['--profile', 'knative-lambda-operator'], /--profile: .* expected --platform DIR/],
+    [
+      ['--profile', 'knative-lambda-operator', '--platform', 'anywhere'],
+      /--target: a platform of your own runs on target kind: got local/,
+    ],
     [['--load-scale', 'builds=0'], /--load-scale: "builds=0": expected a factor above 0/],
     [['--load-scale', 'moon=2'], /no stream is called "moon": expected one of builds, /],
     [['--tagret', 'local'], /[Uu]nknown argument/],

@@ -1,6 +1,7 @@
 /** One node of the broker is cut from its peers: the cluster of three splits into one and two. */
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { chaosObject, lookFrom } from '../rights.ts';
 import { throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
@@ -11,9 +12,13 @@ const DISTRIBUTION_PORT = 25_672;
 
 export const brokerSplit: FaultKind = {
   kind: 'broker-split',
-  refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
+  refuse: (params, abilities) =>
+    refuseNoCluster(abilities) ??
+    checkParams(params, {}) ??
+    (abilities.components.includes('rabbitmq') ? undefined : 'the platform has no broker of its own'),
   undo: () => 'the Chaos Mesh object that cuts the node off is deleted',
   probe: () => `${CUT} gets neither an answer nor a refusal from its peer`,
+  rights: (_params, cluster) => [chaosObject(cluster, 'networkchaos'), ...lookFrom(cluster)],
   lasts: true,
   arm(name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');

@@ -5,6 +5,7 @@
 import { HarnessError } from '../../base/errors.ts';
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { chaosObject, pods } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -21,6 +22,11 @@ export const buildsKilled: FaultKind = {
   refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
   undo: () => 'the builder begins a build anew by itself; the Chaos Mesh object is deleted',
   probe: () => 'a Job whose Kaniko was killed has failed',
+  rights: (_params, cluster) => [
+    chaosObject(cluster, 'podchaos'),
+    pods(cluster, ['get', 'list']),
+    { namespace: cluster.namespace, group: 'batch', resources: ['jobs'], verbs: ['get', 'list'] },
+  ],
   lasts: false,
   arm(name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Answer, ChaosObject, ClusterDriver, ComponentDriver, Drivers, Reach } from '../drivers.ts';
 import type { Abilities, FaultParams, Impact } from '../fault.ts';
 import { apiSlowed } from './api-slowed.ts';
@@ -6,6 +6,7 @@ import { brokerSplit } from './broker-split.ts';
 import { buildsKilled } from './builds-killed.ts';
 import { componentStressed } from './component-stressed.ts';
 import { componentUnstartable } from './component-unstartable.ts';
+import { dnsGone } from './dns-gone.ts';
 import { FAULTS } from './index.ts';
 import { networkDegraded } from './network-degraded.ts';
 import { nodeDrained } from './node-drained.ts';
@@ -14,12 +15,22 @@ import { podKilled } from './pod-killed.ts';
 
 const abilities: Abilities = {
   target: 'kind',
-  components: ['builder', 'rabbitmq'],
+  components: ['builder', 'gateway', 'rabbitmq'],
   infrastructure: ['activator'],
   pausable: [],
   blackhole: [],
   throttle: false,
-  cluster: { workers: 2, doors: ['builder'], shapers: ['tbf'] },
+  cluster: {
+    namespace: 'lab',
+    owners: {
+      builder: { namespace: 'lab', resource: 'deployments' },
+      activator: { namespace: 'serving', resource: 'deployments' },
+    },
+    workers: 2,
+    doors: ['builder'],
+    shells: ['builder', 'receiver'],
+    shapers: ['tbf'],
+  },
 };
 
 /** Keeps what faults asked for, and answers kubectl from a table by its first words. */
@@ -44,6 +55,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
       rehearsed.push(object);
     },
     recover: async () => {},
+    labelsOf: (component) => ({ app: component }),
     podsOf: (component) => [`${component}-1`],
     impactOfPods: (component) => ({
       pods: [{ namespace: 'lab', name: `${component}-1` }],
@@ -88,7 +100,10 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
       asked.push(`scale ${component} to 0`);
       return '';
     },
-    settings: () => ({ image: 'registry/platform:1', memoryLimit: '512Mi', memoryRequest: '128Mi' }),
+    settings: (name) => ({
+      ...{ object: `deployment/${name}`, container: name, image: 'registry/platform:1' },
+      ...{ memoryLimit: '512Mi', memoryRequest: '128Mi' },
+    }),
     probe: async () => ({ seen: true, detail: 'no answer' }),
   } as Partial<ComponentDriver> as ComponentDriver;
   const drivers: Drivers = { cluster, components };
@@ -223,6 +238,29 @@ describe('pod-killed', () => {
   });
 });
 
+it('pod-killed says when it could not kill again', async () => {
+  const { drivers } = lab();
+  const cluster = drivers.cluster as ClusterDriver;
+  const fault = podKilled.arm('it', { component: 'builder', everySeconds: 0.01 }, drivers);
+  await fault.inject(() => {});
+  const failed = vi.fn().mockRejectedValue(new Error('forbidden'));
+  cluster.kubectl = failed;
+  await expect.poll(() => failed.mock.calls.length).toBeGreaterThan(1);
+  await expect(fault.revert()).rejects.toThrow('it could not be killed again: forbidden');
+});
+
+it('dns-gone takes a pod that it did not get into for no answer', async () => {
+  const { drivers } = lab();
+  const cluster = drivers.cluster as ClusterDriver;
+  const fault = dnsGone.arm('it', {}, drivers);
+  cluster.shell = async () => 'error: timed out waiting for the condition';
+  await expect(fault.probe()).rejects.toThrow(/could not look from receiver-1/);
+  cluster.shell = async () => '10.0.0.1 rabbitmq\ncode=0\n';
+  expect((await fault.probe()).seen).toBe(false);
+  cluster.shell = async () => 'code=2\n';
+  expect((await fault.probe()).seen).toBe(true);
+});
+
 describe('a fault that is not allowed to act', () => {
   const params: Record<string, FaultParams> = {
     'component-killed': { component: 'builder' },
@@ -304,14 +342,14 @@ describe('network-degraded', () => {
   });
 
   it.each(['bandwidthKbit', 'delayMs', 'lossPercent'])(
-    '%s is not seen where the component is gone, or stands still: that is another fault',
+    '%s is neither seen nor gone where the component is gone, or stands still: that is another fault',
     async (way) => {
       const { drivers, answer } = lab();
       const fault = networkDegraded.arm('it', { component: 'builder', [way]: 30 }, drivers);
       Object.assign(answer, { whole: false, bytes: 0, ms: 1 });
-      expect(await fault.probe()).toMatchObject({ seen: false });
+      await expect(fault.probe()).rejects.toThrow(/gives no answer at all/);
       Object.assign(answer, { whole: false, bytes: 0, ms: 400 });
-      expect(await fault.probe()).toMatchObject({ seen: false });
+      await expect(fault.probe()).rejects.toThrow(/gives no answer at all/);
     },
   );
 });
@@ -329,14 +367,38 @@ describe('component-stressed', () => {
     const { drivers, injected } = lab();
     const cluster = drivers.cluster as ClusterDriver;
     const fault = componentStressed.arm('it', { component: 'builder', memoryMiB: 100 }, drivers);
+    const holds = (mib: number) => {
+      cluster.shell = async () => `${mib * 2 ** 20}\n`;
+    };
+    // Its own, which is no effect.
+    holds(200);
+    expect(await fault.probe()).toMatchObject({ seen: false });
     await fault.inject(() => {});
     expect(injected[0]?.spec).toMatchObject({
       stressors: { cpu: { options: expect.arrayContaining(['--vm-bytes 100M']) } },
     });
-    cluster.shell = async () => `${80 * 2 ** 20}\n`;
-    expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-1 holds 80 MiB' });
-    cluster.shell = async () => `${120 * 2 ** 20}\n`;
+    holds(280);
+    expect(await fault.probe()).toEqual({
+      seen: false,
+      detail: 'builder-1 holds 280 MiB, 80 more than before',
+    });
+    holds(320);
     expect(await fault.probe()).toMatchObject({ seen: true });
+    cluster.shell = async () => 'error: unable to upgrade connection';
+    await expect(fault.probe()).rejects.toThrow(/builder-1 could not be asked: error: unable to upgrade/);
+  });
+
+  it('counts the processor time of the time that really lay between', async () => {
+    const { drivers } = lab();
+    const cluster = drivers.cluster as ClusterDriver;
+    const fault = componentStressed.arm('it', { component: 'builder', workers: 1 }, drivers);
+    const used = (nanoseconds: number, within: number) => {
+      cluster.shell = async () => `1000000000\n500\n${1e9 + within}\n${500 + nanoseconds}\n`;
+    };
+    used(0.2e9, 0.3e9);
+    expect(await fault.probe()).toEqual({ seen: true, detail: 'builder-1 uses 0.67 cores' });
+    used(0.2e9, 1e9);
+    expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-1 uses 0.20 cores' });
   });
 });
 

@@ -1,5 +1,6 @@
 /** A component is killed and stays away until the revert: a pod that can not start again. */
 import { checkParams, type FaultKind, refuseComponent } from '../fault.ts';
+import { lookFrom, ownerOf, pods, scaling } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -10,6 +11,14 @@ export const componentKilled: FaultKind = {
     refuseComponent(params, [...abilities.components, ...abilities.infrastructure], abilities),
   undo: ({ component }) => `${component} is started again`,
   probe: ({ component }) => `${component} gives no answer at all`,
+  rights: ({ component }, cluster) => {
+    const { namespace, resource } = ownerOf(cluster, component);
+    return [
+      ...scaling(namespace, resource),
+      pods(cluster, ['get', 'list', 'delete'], namespace),
+      ...lookFrom(cluster),
+    ];
+  },
   lasts: true,
   arm(_name, params, drivers) {
     const components = required(drivers.components, 'components');

@@ -3,6 +3,7 @@
  * directions and nothing is refused, as when a switch dies; established connections find out by their own time-outs.
  */
 import { checkParams, type FaultKind } from '../fault.ts';
+import { chaosObject, lookFrom } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -20,6 +21,7 @@ export const componentPartitioned: FaultKind = {
   },
   undo: ({ component }) => `what drops ${component}'s packets is deleted`,
   probe: ({ component }) => `a connection to ${component} gets neither an answer nor a refusal`,
+  rights: (_params, cluster) => [chaosObject(cluster, 'networkchaos'), ...lookFrom(cluster)],
   lasts: true,
   arm(name, params, drivers) {
     const network = required(drivers.network, 'the network');

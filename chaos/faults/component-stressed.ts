@@ -1,12 +1,14 @@
 /** Something beside a component, in the same container, burns its processor time or takes its memory. */
+import { HarnessError } from '../../base/errors.ts';
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
+import { chaosObject, lookFrom } from '../rights.ts';
 import { throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
-/** Nanoseconds on cgroup v1, microseconds on v2; 0.3 s lie between the two readings. */
+/** Nanoseconds on cgroup v1, microseconds on v2, each with the instant of its reading: a busy machine sleeps longer than it was told. */
 const USAGE =
-  'u() { cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || sed -n "s/usage_usec \\(.*\\)/\\1000/p" /sys/fs/cgroup/cpu.stat; }; u; sleep 0.3; u';
+  'u() { date +%s%N; cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || sed -n "s/usage_usec \\(.*\\)/\\1000/p" /sys/fs/cgroup/cpu.stat; }; u; sleep 0.3; u';
 /** Cores that count as busy, of each worker that burns. */
 const BUSY = 0.3;
 const MEMORY =
@@ -33,12 +35,13 @@ export const componentStressed: FaultKind = {
     ((params.workers === undefined) === (params.memoryMiB === undefined)
       ? 'expected either workers (processor) or memoryMiB'
       : undefined) ??
-    refuseComponent(params, abilities.components, abilities),
+    refuseComponent(params, abilities.cluster?.shells ?? [], abilities),
   undo: () => 'the Chaos Mesh object that burns or takes is deleted',
   probe: ({ component, workers, memoryMiB }) =>
     workers === undefined
-      ? `${component}'s own cgroup holds more than ${TAKEN * Number(memoryMiB)} MiB`
+      ? `${component}'s own cgroup holds more than ${TAKEN * Number(memoryMiB)} MiB on top of what it held before`
       : `${component}'s own cgroup has used more than ${BUSY * Number(workers)} cores`,
+  rights: (_params, cluster) => [chaosObject(cluster, 'stresschaos'), ...lookFrom(cluster)],
   lasts: true,
   arm(name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
@@ -51,16 +54,32 @@ export const componentStressed: FaultKind = {
       metadata: { name: `faultline-${name}` },
       spec: {
         mode: 'all',
-        selector: { namespaces: [cluster.namespace], labelSelectors: { app: component } },
+        selector: { namespaces: [cluster.namespace], labelSelectors: cluster.labelsOf(component) },
         stressors:
           workers === undefined
             ? { cpu: { workers: 1, load: 1, options: takeMemory(memoryMiB) } }
             : { cpu: { workers, load: 100 } },
       },
     };
+    // What cannot be read is neither there nor gone.
+    const read = async (command: string): Promise<{ pod: string; numbers: number[] }> => {
+      const [pod] = cluster.podsOf(component);
+      if (pod === undefined) throw new HarnessError(`${component} has no pod`);
+      const said = await cluster.shell(pod, command);
+      const numbers = said.trim().split('\n').map(Number);
+      if (numbers.some((n) => !(n > 0))) throw new HarnessError(`${pod} could not be asked: ${said.trim()}`);
+      return { pod, numbers };
+    };
+    const heldMib = async () => {
+      const { pod, numbers } = await read(MEMORY);
+      return { pod, mib: (numbers[0] as number) / MIB };
+    };
+    /** What it held before, its own. */
+    let ownMib: number | undefined;
     return {
       ...throughChaosMesh(cluster, chaos),
       async inject(allow) {
+        if (workers === undefined) ownMib = (await heldMib()).mib;
         allow(cluster.impactOfPods(component));
         await cluster.inject(chaos);
         return workers === undefined
@@ -68,17 +87,17 @@ export const componentStressed: FaultKind = {
           : `${workers} busy processes in the container of ${component}`;
       },
       async probe() {
-        const [pod] = cluster.podsOf(component);
-        if (pod === undefined) return { seen: false, detail: `${component} has no pod` };
         if (workers === undefined) {
-          const mib = Number((await cluster.shell(pod, MEMORY)).trim()) / MIB;
-          return { seen: mib > TAKEN * memoryMiB, detail: `${pod} holds ${Math.round(mib)} MiB` };
+          const { pod, mib } = await heldMib();
+          const more = mib - (ownMib ?? mib);
+          return {
+            seen: more > TAKEN * memoryMiB,
+            detail: `${pod} holds ${Math.round(mib)} MiB, ${Math.round(more)} more than before`,
+          };
         }
-        const [before, after] = (await cluster.shell(pod, USAGE)).trim().split('\n').map(Number) as [
-          number,
-          number,
-        ];
-        const cores = (after - before) / 0.3e9;
+        const { pod, numbers } = await read(USAGE);
+        const [from = 0, used = 0, to = 0, usedThen = 0] = numbers;
+        const cores = (usedThen - used) / (to - from);
         return { seen: cores > BUSY * workers, detail: `${pod} uses ${cores.toFixed(2)} cores` };
       },
     };

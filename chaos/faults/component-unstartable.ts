@@ -1,6 +1,8 @@
 /** A component can not start any more: its image is not there, it crashes at once, or it gets too little memory. */
 import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
+import { ownerOf, pods } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
+import { selectorOf } from './pods.ts';
 import { required } from './required.ts';
 
 /** Less than Node needs to load the component, more than a container needs to be made. */
@@ -36,16 +38,23 @@ export const componentUnstartable: FaultKind = {
   undo: ({ component }) => `the Deployment of ${component} is set back to what it was`,
   probe: ({ component, by }) =>
     `${component} does not answer, and its pod says why: ${REASONS[by as By].source}`,
+  rights: ({ component }, cluster) => {
+    const { namespace, resource } = ownerOf(cluster, component);
+    return [
+      { namespace, group: 'apps', resources: [resource], verbs: ['get', 'patch'] },
+      pods(cluster, ['get', 'list'], namespace),
+    ];
+  },
   lasts: true,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const components = required(drivers.components, 'components');
     const component = String(params.component);
     const by = params.by as By;
-    const object = `deployment/${component}`;
     const was = required(components.settings, 'settings of components')(component);
+    const { object } = was;
     const container = (change: object) => ({
-      spec: { template: { spec: { containers: [{ name: component, ...change }] } } },
+      spec: { template: { spec: { containers: [{ name: was.container, ...change }] } } },
     });
     const changes: Record<By, { broken: object; whole: object; value: string }> = {
       image: {
@@ -53,7 +62,11 @@ export const componentUnstartable: FaultKind = {
         whole: { image: was.image },
         value: was.image,
       },
-      crash: { broken: { command: ['false'] }, whole: { command: null }, value: '' },
+      crash: {
+        broken: { command: ['false'] },
+        whole: { command: was.command ?? null },
+        value: was.command ? JSON.stringify(was.command) : '',
+      },
       memory: {
         broken: { resources: { limits: { memory: TOO_LITTLE }, requests: { memory: TOO_LITTLE } } },
         whole: {
@@ -83,7 +96,7 @@ export const componentUnstartable: FaultKind = {
         const silence = await components.probe(component);
         const path =
           '--output=jsonpath={..state.waiting.reason} {..state.terminated.reason} {..lastState.terminated.reason}';
-        const said = (await cluster.kubectl('get', 'pods', `--selector=app=${component}`, path)).trim();
+        const said = (await cluster.kubectl('get', 'pods', selectorOf(cluster, component), path)).trim();
         return {
           seen: silence.seen && REASONS[by].test(said),
           detail: `${silence.detail}; pod: ${said || 'says nothing'}`,

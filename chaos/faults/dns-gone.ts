@@ -1,5 +1,7 @@
 /** No name is resolved any more: the cluster's DNS is gone. */
+import { HarnessError } from '../../base/errors.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { lookFrom, pods, scaling } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -10,9 +12,19 @@ const REPLICAS = 2;
 
 export const dnsGone: FaultKind = {
   kind: 'dns-gone',
-  refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
+  refuse: (params, abilities) =>
+    refuseNoCluster(abilities) ??
+    checkParams(params, {}) ??
+    (abilities.cluster?.shells.includes('receiver')
+      ? undefined
+      : 'there is no receiver with a shell to look from: what names resolve to could not be seen'),
   undo: () => `${DNS} is scaled back to ${REPLICAS}`,
   probe: () => "the receiver's pod can not resolve the broker's name",
+  rights: (_params, cluster) => [
+    ...scaling(SYSTEM, 'deployments'),
+    pods(cluster, ['get', 'list'], SYSTEM),
+    ...lookFrom(cluster),
+  ],
   lasts: true,
   arm(_name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
@@ -38,11 +50,13 @@ export const dnsGone: FaultKind = {
       },
       async probe() {
         const [pod] = cluster.podsOf('receiver');
-        if (pod === undefined) return { seen: false, detail: 'the receiver has no pod to look from' };
+        if (pod === undefined) throw new HarnessError('the receiver has no pod to look from');
         const said = await cluster.shell(pod, 'timeout 0.4 getent hosts rabbitmq; echo code=$?');
         const code = /code=(\d+)/.exec(said)?.[1];
+        // Who did not get into the pod knows nothing of its names: neither that they are gone nor that they are back.
+        if (code === undefined) throw new HarnessError(`could not look from ${pod}: ${said.trim()}`);
         return {
-          seen: code !== undefined && code !== '0',
+          seen: code !== '0',
           detail: `getent hosts rabbitmq in ${pod}: ${said.trim().replaceAll(/\s+/g, ' ')}`,
         };
       },

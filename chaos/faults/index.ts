@@ -1,4 +1,5 @@
-import type { FaultKind } from '../fault.ts';
+import type { Abilities, FaultKind, FaultParams } from '../fault.ts';
+import { merged, type Right } from '../rights.ts';
 import { apiSlowed } from './api-slowed.ts';
 import { brokerSplit } from './broker-split.ts';
 import { buildsKilled } from './builds-killed.ts';
@@ -35,3 +36,12 @@ export const FAULTS: ReadonlyMap<string, FaultKind> = new Map(
     networkDegraded,
   ].map((fault) => [fault.kind, fault]),
 );
+
+/** What these faults must be allowed to do together; nothing on a target that is no cluster. */
+export function faultRights(
+  faults: readonly { kind: string; params: FaultParams }[],
+  { cluster }: Abilities,
+): Right[] {
+  if (cluster === undefined) return [];
+  return merged(faults.flatMap(({ kind, params }) => FAULTS.get(kind)?.rights?.(params, cluster) ?? []));
+}

@@ -1,4 +1,5 @@
 /** What a component sends is delayed, lost in part, or let through slowly; the connection stays. */
+import { HarnessError } from '../../base/errors.ts';
 import type { ChaosObject } from '../drivers.ts';
 import {
   type Abilities,
@@ -8,6 +9,7 @@ import {
   refuseComponent,
   refuseNoCluster,
 } from '../fault.ts';
+import { chaosObject } from '../rights.ts';
 import { throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
@@ -47,6 +49,7 @@ export const networkDegraded: FaultKind = {
     refuseShaper(wayOf(params), abilities),
   undo: () => 'the Chaos Mesh object that degrades the network is deleted',
   probe: (params) => `${params.component}'s own answers show it: ${sign(params)}`,
+  rights: (_params, cluster) => [chaosObject(cluster, 'networkchaos')],
   lasts: true,
   arm(name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
@@ -62,7 +65,7 @@ export const networkDegraded: FaultKind = {
       metadata: { name: `faultline-${name}` },
       spec: {
         ...{ action, mode: 'all', direction: 'to', [action]: spec(amount) },
-        selector: { namespaces: [cluster.namespace], labelSelectors: { app: component } },
+        selector: { namespaces: [cluster.namespace], labelSelectors: cluster.labelsOf(component) },
       },
     };
     return {
@@ -82,11 +85,12 @@ export const networkDegraded: FaultKind = {
         const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
         const seconds = Math.max(...answers.map(({ ms }) => ms)) / 1000;
         const kbit = bytes / BYTES_PER_KBIT / seconds;
-        // A component that gives no answer at all is gone, or cut off: not this fault.
+        // A component that gives no answer at all is gone, or cut off: neither is this fault there, nor is it gone.
+        if (bytes === 0) throw new HarnessError(`${component} gives no answer at all`);
         const seen = {
           delayMs: whole.length > 0 && quickest > SEEN * amount,
           lossPercent: whole.length > 0 && whole.length < QUESTIONS,
-          bandwidthKbit: bytes > 0 && whole.length < QUESTIONS && kbit < amount / SEEN,
+          bandwidthKbit: whole.length < QUESTIONS && kbit < amount / SEEN,
         }[way];
         return {
           seen,

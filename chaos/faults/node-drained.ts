@@ -1,7 +1,8 @@
 /** A worker is emptied in the ordinary way, as before its maintenance: no new pods, and those that may go are asked to go. */
 import { HarnessError } from '../../base/errors.ts';
-import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
+import { selectorOf } from './pods.ts';
 import { required } from './required.ts';
 
 /** For all its pods to go; those with a disruption budget go one after the other. */
@@ -10,9 +11,18 @@ const DRAINED_WITHIN_S = 90;
 export const nodeDrained: FaultKind = {
   kind: 'node-drained',
   refuse: (params, abilities) =>
-    refuseNoCluster(abilities, 2) ?? checkParams(params, { of: { type: 'string', required: true } }),
+    refuseNoCluster(abilities, 2) ??
+    checkParams(params, { of: { type: 'string', required: true } }) ??
+    refuseComponent(params, abilities.components, abilities, 'of'),
   undo: () => 'the node may take pods again',
   probe: ({ of }) => `the node takes no pods, and none of ${of} is on it any more`,
+  // What is on it may be of any namespace. kubectl looks at each DaemonSet whose pods it leaves.
+  rights: () => [
+    { group: '', resources: ['pods'], verbs: ['get', 'list'] },
+    { group: '', resources: ['pods/eviction'], verbs: ['create'] },
+    { group: '', resources: ['nodes'], verbs: ['get', 'list', 'patch'] },
+    { group: 'apps', resources: ['daemonsets'], verbs: ['get'] },
+  ],
   lasts: true,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
@@ -27,7 +37,7 @@ export const nodeDrained: FaultKind = {
     );
     let drained: string | undefined;
     const nodesOf = async () => {
-      const which = [`--selector=app=${component}`, '--output=jsonpath={.items[*].spec.nodeName}'];
+      const which = [selectorOf(cluster, component), '--output=jsonpath={.items[*].spec.nodeName}'];
       return (await cluster.kubectl('get', 'pods', ...which)).trim().split(/\s+/).filter(Boolean);
     };
     const choose = async () => {

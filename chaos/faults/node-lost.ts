@@ -1,7 +1,7 @@
 /** A worker is lost, with all that runs on it: no answer, no refusal, as when its power is gone. */
 import { connect } from 'node:net';
 import { HarnessError } from '../../base/errors.ts';
-import { checkParams, type FaultKind, type Observation, refuseNoCluster } from '../fault.ts';
+import { checkParams, type FaultKind, type Observation, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -11,9 +11,13 @@ export const nodeLost: FaultKind = {
   kind: 'node-lost',
   // With one worker there is nowhere to go: that is another fault, the loss of everything.
   refuse: (params, abilities) =>
-    refuseNoCluster(abilities, 2) ?? checkParams(params, { of: { type: 'string', required: true } }),
+    refuseNoCluster(abilities, 2) ??
+    checkParams(params, { of: { type: 'string', required: true } }) ??
+    refuseComponent(params, abilities.components, abilities, 'of'),
   undo: () => 'the node’s processes go on, and its packets pass',
   probe: () => "the node's kubelet gives neither an answer nor a refusal",
+  // What it takes with it is counted in all namespaces.
+  rights: () => [{ group: '', resources: ['pods'], verbs: ['get', 'list'] }],
   lasts: true,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');

@@ -1,5 +1,8 @@
 /** Pods of a component are killed; the cluster starts others. Once, or again and again until the revert. */
+import { HarnessError } from '../../base/errors.ts';
 import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
+import { GuardrailError } from '../guardrails/guard.ts';
+import { lookFrom, pods } from '../rights.ts';
 import { required } from './required.ts';
 
 /** The one broker node that is killed: the others must carry on. */
@@ -16,6 +19,7 @@ export const podKilled: FaultKind = {
     refuseComponent(params, abilities.components, abilities),
   undo: ({ component }) => `the cluster starts another pod of ${component} by itself`,
   probe: ({ component }) => `${component} does not answer`,
+  rights: (_params, cluster) => [pods(cluster, ['get', 'list', 'delete']), ...lookFrom(cluster)],
   lasts: false,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
@@ -23,6 +27,7 @@ export const podKilled: FaultKind = {
     const component = String(params.component);
     let timer: NodeJS.Timeout | undefined;
     let reverted = false;
+    let failed: Error | undefined;
     let onItsWay: Promise<unknown> = Promise.resolve();
     const victims = () => (component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component));
     const remove = (pods: string[], ...flags: string[]) => {
@@ -42,9 +47,13 @@ export const podKilled: FaultKind = {
       async inject(allow) {
         const done = await kill(allow);
         const { everySeconds } = params;
-        // A repetition that fails is seen by nobody else than the probe, which looks at the component.
         const again = () => {
-          onItsWay = onItsWay.then(() => (reverted ? undefined : kill(allow))).catch(() => {});
+          onItsWay = onItsWay
+            .then(() => (reverted ? undefined : kill(allow)))
+            .catch((error: Error) => {
+              // What the user's guardrails forbid stops the run by itself.
+              if (!(error instanceof GuardrailError)) failed ??= error;
+            });
         };
         if (everySeconds && !reverted) timer = setInterval(again, Number(everySeconds) * 1000);
         return everySeconds ? `${done}; again every ${everySeconds} s` : done;
@@ -53,11 +62,12 @@ export const podKilled: FaultKind = {
         reverted = true;
         clearInterval(timer);
         await onItsWay;
+        if (failed) throw new HarnessError(`it could not be killed again: ${failed.message}`);
       },
       async probe() {
         if (component !== 'rabbitmq') return components.probe(component);
         const [from] = cluster.podsOf('receiver');
-        if (from === undefined) return { seen: false, detail: 'the receiver has no pod to look from' };
+        if (from === undefined) throw new HarnessError('the receiver has no pod to look from');
         const { state, detail } = await cluster.reach(from, `${BROKER_NODE}.rabbitmq-nodes`, 5672);
         return { seen: state !== 'open', detail };
       },

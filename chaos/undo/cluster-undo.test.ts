@@ -12,6 +12,8 @@ case "$*" in
   *"get thing/it"*name*) if [ -e object ]; then echo thing/it; fi ;;
   *"get thing/it"*jsonpath*) cat object 2>/dev/null || true ;;
   *"wait --for=delete"*) [ ! -e object ] ;;
+  *"api-resources"*) echo things.example.org ;;
+  *"get things.example.org"*) if [ -e object ]; then echo thing/it; fi ;;
   *"delete thing/it"*) [ -e stuck ] || rm -f object ;;
   *"patch thing/it"*finalizers*) rm -f object stuck ;;
   *"scale thing/it"*) echo "\${*##*=}" >object ;;
@@ -53,6 +55,34 @@ describe('delete-object', () => {
   it('says so when the cluster does not answer', async () => {
     writeFileSync(path('kubectl'), '#!/bin/sh\necho "connection refused" >&2\nexit 1\n');
     await expect(carryOut(operation())).rejects.toThrow(/connection refused/);
+  });
+});
+
+describe('delete-all', () => {
+  const all = (kind = 'things.example.org'): UndoOperation => ({ op: 'delete-all', ...way(), kind });
+
+  it('deletes what there is, and forces what hangs', async () => {
+    writeFileSync(path('object'), '1');
+    expect(leftover(all())).toEqual(['thing/it is still on the cluster']);
+    writeFileSync(path('stuck'), '');
+    await carryOut(all());
+    expect(calls().some((call) => call.includes('"finalizers":null'))).toBe(true);
+    expect(leftover(all())).toEqual([]);
+  });
+
+  it('takes those with the labels, without their grace where it is told', async () => {
+    writeFileSync(path('object'), '1');
+    await carryOut({ ...all(), selector: 'a=b', now: true } as UndoOperation);
+    expect(calls().some((call) => call.endsWith('get things.example.org --selector=a=b --output=name'))).toBe(
+      true,
+    );
+    expect(calls().some((call) => call.includes('delete thing/it --grace-period=0 --force'))).toBe(true);
+  });
+
+  it('knows that a kind that is not there has no objects', async () => {
+    writeFileSync(path('object'), '1');
+    await carryOut(all('others.example.org'));
+    expect(calls().some((call) => call.includes('delete'))).toBe(false);
   });
 });
 

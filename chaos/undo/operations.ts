@@ -18,6 +18,16 @@ export const UndoOperation = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('remove-directory'), path: z.string() }),
   /** `object`: kind/name, as kubectl has it. */
   z.strictObject({ op: z.literal('delete-object'), ...Kubectl, object: z.string() }),
+  /** All objects of a kind in the namespace; what their finalizers wait for may be gone. */
+  z.strictObject({
+    op: z.literal('delete-all'),
+    ...Kubectl,
+    kind: z.string(),
+    /** Of labels, as kubectl has it. */
+    selector: z.string().optional(),
+    /** Pods without their grace. */
+    now: z.boolean().optional(),
+  }),
   z.strictObject({
     op: z.literal('scale-object'),
     ...Kubectl,
@@ -64,6 +74,9 @@ export async function carryOut(operation: UndoOperation): Promise<void> {
     case 'delete-object':
       deleteObject(operation);
       break;
+    case 'delete-all':
+      deleteAll(operation);
+      break;
     case 'scale-object':
       // What is gone needs no scale.
       if (objectThere(operation))
@@ -99,6 +112,8 @@ export function leftover(operation: UndoOperation): string[] {
       return existsSync(operation.path) ? [`directory ${operation.path} is still there`] : [];
     case 'delete-object':
       return objectThere(operation) ? [`${operation.object} is still on the cluster`] : [];
+    case 'delete-all':
+      return objectsOf(operation).map((object) => `${object} is still on the cluster`);
     case 'scale-object': {
       const path = '--output=jsonpath={.spec.replicas}';
       const replicas = kubectl(operation, ['get', operation.object, '--ignore-not-found', path]);
@@ -134,6 +149,8 @@ export function describeUndo(operation: UndoOperation): string {
       return `remove ${operation.path}`;
     case 'delete-object':
       return `delete ${operation.object} from the cluster`;
+    case 'delete-all':
+      return `delete all ${operation.kind} of namespace ${operation.namespace}`;
     case 'scale-object':
       return `scale ${operation.object} to ${operation.replicas}`;
     case 'patch-object':
@@ -183,22 +200,45 @@ function objectThere(operation: Extract<OnCluster, { object: string }>): boolean
 function deleteObject(operation: Extract<OnCluster, { op: 'delete-object' }>): void {
   kubectl(operation, ['delete', operation.object, '--ignore-not-found', '--wait=false']);
   const isNamespace = operation.object.startsWith('namespace/');
-  const wait = [
-    'wait',
-    '--for=delete',
-    operation.object,
-    `--timeout=${isNamespace ? GONE_WITHIN_S : FORCED_AFTER_S}s`,
-  ];
+  const gone = isGone(operation, [operation.object], isNamespace ? GONE_WITHIN_S : FORCED_AFTER_S);
+  if (!gone && !isNamespace && objectThere(operation)) force(operation, operation.object);
+}
+
+function isGone(operation: OnCluster, objects: string[], seconds: number): boolean {
+  const wait = ['wait', '--for=delete', ...objects, `--timeout=${seconds}s`];
   try {
     kubectl(operation, ['--request-timeout=0', ...wait]);
+    return true;
   } catch {
-    if (isNamespace || !objectThere(operation)) return;
-    const none = '{"metadata":{"finalizers":null}}';
-    kubectl(operation, ['patch', operation.object, '--type=merge', `--patch=${none}`]);
-    process.stderr.write(
-      `${operation.object} did not go within ${FORCED_AFTER_S} s: its finalizers were removed\n`,
-    );
+    return false;
   }
+}
+
+type All = Extract<OnCluster, { op: 'delete-all' }>;
+
+/** A kind that the cluster does not know has no objects. */
+function objectsOf(operation: All): string[] {
+  const kinds = kubectl(operation, ['api-resources', '--output=name']).split('\n');
+  if (!kinds.includes(operation.kind)) return [];
+  const which = operation.selector === undefined ? [] : [`--selector=${operation.selector}`];
+  return kubectl(operation, ['get', operation.kind, ...which, '--output=name'])
+    .split('\n')
+    .filter(Boolean);
+}
+
+function deleteAll(operation: All): void {
+  const objects = objectsOf(operation);
+  if (objects.length === 0) return;
+  const grace = operation.now ? ['--grace-period=0', '--force'] : [];
+  kubectl(operation, ['delete', ...objects, ...grace, '--ignore-not-found', '--wait=false']);
+  if (isGone(operation, objects, FORCED_AFTER_S)) return;
+  for (const object of objectsOf(operation)) force(operation, object);
+}
+
+function force(operation: OnCluster, object: string): void {
+  const none = '{"metadata":{"finalizers":null}}';
+  kubectl(operation, ['patch', object, '--type=merge', `--patch=${none}`]);
+  process.stderr.write(`${object} did not go within ${FORCED_AFTER_S} s: its finalizers were removed\n`);
 }
 
 const FORCED_AFTER_S = 15;

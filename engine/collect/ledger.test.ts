@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { Processed } from '../../targets/tap.ts';
 import { RunClock } from '../clock.ts';
-import type { Processed } from '../tap.ts';
 import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
 
 const clock = new RunClock();

@@ -1,7 +1,7 @@
 /** Joins what clients sent (requests.parquet) with what the tap saw processed into the rows of ledger.parquet. */
 import type { LedgerRow } from '../../evidence/tables.ts';
+import type { Processed } from '../../targets/tap.ts';
 import type { RunClock } from '../clock.ts';
-import type { Processed } from '../tap.ts';
 
 export interface SentEvent {
   event_id: string;
@@ -53,9 +53,9 @@ export async function verifyArtifacts(rows: LedgerRow[], registryUrl: string): P
   const queue = rows.filter((r) => r.artifact !== null);
   const worker = async () => {
     for (let row = queue.pop(); row; row = queue.pop()) {
-      const [repository, digest] = (row.artifact as string).split('@');
+      const [, repository, reference] = /^(.*?)(?:@|:(?=[^/:]*$))(.*)$/.exec(row.artifact as string) ?? [];
       const path = repository?.replace(/^[^/]*[.:][^/]*\//, '');
-      const response = await fetch(`${registryUrl}/v2/${path}/manifests/${digest}`, {
+      const response = await fetch(`${registryUrl}/v2/${path}/manifests/${reference}`, {
         method: 'HEAD',
         headers: {
           accept:

@@ -77,7 +77,7 @@ ${timeline.zero.length > 0 ? html`<p class="muted help">Zero all the time, so no
 }
 
 const MAX_JOURNAL = 400;
-const SAMPLES: JournalEntry['type'][] = ['generator.sample', 'harness.sample'];
+const SAMPLES: JournalEntry['type'][] = ['generator.sample', 'harness.sample', 'host.sample'];
 
 function journalSection({ journal }: ReportBundle): Markup {
   const told = journal.filter((e) => !SAMPLES.includes(e.type));

@@ -1,12 +1,18 @@
 /**
  * The load scripts, one exported function a kind; a stream of a scenario names one of them as its `script`.
- * They export no options: engine/load writes k6's configuration. Endpoints come from env RECEIVER_URL and GATEWAY_URL.
+ * They export no options: engine/load writes k6's configuration.
+ *
+ * Where requests go comes from the environment, by the way in which the platform is spoken to (targets/front.ts):
+ * commands: RECEIVER_URL takes CloudEvents, GATEWAY_URL calls;
+ * objects: OBJECTS_URL takes what a build is asked for with, BUILD_OBJECT with {{name}} and {{id}} in it; INGRESS_URL takes calls, by the
+ * Host `<function>${INGRESS_DOMAIN}`.
  */
 import type { SegmentConfig } from './config.ts';
 import { type Script, send } from './request.ts';
 
 const receiver = `${__ENV.RECEIVER_URL}/events`;
 const gateway = `${__ENV.GATEWAY_URL}/fn/`;
+const { OBJECTS_URL, BUILD_OBJECT, INGRESS_URL, INGRESS_DOMAIN } = __ENV;
 
 const number = (c: SegmentConfig, name: string, fallback: number): number =>
   Number(c.params[name] ?? fallback);
@@ -34,12 +40,28 @@ function build(c: SegmentConfig): Script {
   };
 }
 
+/** The same request, as an object of the cluster. */
+function buildObject(c: SegmentConfig): Script {
+  const prefix = c.params.prefix ?? 'build';
+  const request = { url: OBJECTS_URL as string, subject: '', body: '', expect: 201 };
+  return {
+    type: 'io.knative.lambda.command.build.start',
+    request,
+    turn: (k, id) => {
+      request.subject = `${prefix}-${k}`;
+      request.body = (BUILD_OBJECT as string)
+        .replaceAll('{{name}}', request.subject)
+        .replaceAll('{{id}}', id);
+    },
+  };
+}
+
 function invocation(c: SegmentConfig): Script {
   const names = functionNames(c);
-  const urls = names.map((name) => gateway + name);
+  const urls = names.map((name) => (INGRESS_URL === undefined ? gateway + name : `${INGRESS_URL}/`));
   const failShare = number(c, 'failShare', 0);
   const work = `,"workMs":${number(c, 'workMs', 0)}`;
-  const request = { url: '', subject: '', body: '', expect: 200 };
+  const request = { url: '', subject: '', body: '', expect: 200, host: '' };
   return {
     type: 'io.knative.lambda.invoke.sync',
     request,
@@ -48,6 +70,7 @@ function invocation(c: SegmentConfig): Script {
       const fail = failShare > 0 && asksToFail(failShare, k);
       request.url = urls[i] as string;
       request.subject = names[i] as string;
+      if (INGRESS_DOMAIN !== undefined) request.host = request.subject + INGRESS_DOMAIN;
       request.body = `{"k":${k}${work}${fail ? ',"fail":true}' : '}'}`;
       request.expect = fail ? 500 : 200;
     },
@@ -84,9 +107,9 @@ function update(c: SegmentConfig): Script {
   };
 }
 
-/** Build commands for functions `<prefix>-<k>`, each with code of its own. Params: prefix. Ok: 202. */
+/** Builds of functions `<prefix>-<k>`, each with code of its own. Params: prefix. Ok: 202, or 201 for an object. */
 export function builds(): void {
-  send(build);
+  send(OBJECTS_URL === undefined ? build : buildObject);
 }
 
 /** Calls of `<prefix>-<k mod functions>` over HTTP. Params: prefix, functions, failShare, workMs. Ok: 200, or 500 where asked for. */

@@ -38,8 +38,11 @@ export interface Script {
     body: string;
     /** The status that this request asks for. */
     expect: number;
+    /** Header Host, where it is not the URL's. */
+    host?: string;
   };
-  turn(k: number): void;
+  /** @param id the event's */
+  turn(k: number, id: string): void;
 }
 
 /** What is answered to an event that was taken; the commonest of all answers. */
@@ -99,10 +102,12 @@ export function send(make: (segment: SegmentConfig) => Script): void {
   const request = script.request;
   let response: Response;
   try {
-    script.turn(segment.offset + n);
     const digits = `${n}`;
-    headers['Ce-Id'] = segment.idPrefix + digits;
+    const id = segment.idPrefix + digits;
+    script.turn(segment.offset + n, id);
+    headers['Ce-Id'] = id;
     headers['Ce-Subject'] = request.subject;
+    if (request.host) headers.Host = request.host;
     headers.Traceparent = segment.traceparent(digits);
     response = post(request.url, request.body, segment.params);
   } finally {

@@ -74,6 +74,10 @@ export function judgeMayFire(s: Setting, f: Findings): Timings {
   const fired =
     history.episodes.some((e) => e.firingFrom !== null) ||
     history.delivered.some((d) => d.state === 'firing');
+  if (contract.anytime) {
+    f.good.push(fired ? 'it fired, which says nothing: it is known for a false alarm' : 'it did not fire');
+    return NO_TIMINGS;
+  }
   const own = faults.filter((x) => contract.fault === undefined || x.planned.name === contract.fault);
   const unproven = own.filter((x) => !x.proven);
   if (unproven.length > 0 && (fired || contract.fault !== undefined))

@@ -112,6 +112,7 @@ function roundedInterval({ fromMs, toMs }: { fromMs: number; toMs: number | null
 
 function titleOf(x: AlertContract): string {
   if (x.expect === 'must-not-fire') return `${x.alert} must not fire`;
+  if (x.anytime) return `${x.alert} may fire at any time: a known false alarm`;
   if (x.expect === 'may-fire') return `${x.alert} may fire only because of ${x.fault ?? 'a fault'}`;
   return `${x.alert} must fire within ${seconds(x.withinMs ?? 0)} of ${x.fault ?? 'the fault'}`;
 }

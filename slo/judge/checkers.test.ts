@@ -1,5 +1,6 @@
 /** Load, ledger, honesty, core metrics, scaling, and how checks become one verdict. */
 import { describe, expect, it } from 'vitest';
+import { PROCESS_START } from '../../evidence/tables.ts';
 import type { SyntheticRun } from '../../evidence/testing.ts';
 import type { Check, Verdict } from '../../evidence/verdict.ts';
 import { combine } from './combine.ts';
@@ -323,6 +324,34 @@ describe('telemetry-honest', () => {
       for (const s of r.series) if (s.kind === 'raw' && s.t_us > 50_000_000) s.value -= 1;
     });
     expect(check(less, 'telemetry/events-accepted').verdict).toBe('fail');
+  });
+});
+
+describe('a counter that is not there before its first event', () => {
+  const verdictOf = async (client: string, scraped: boolean, absentBeforeFirst = true) => {
+    const verdict = await judged((r) => {
+      Object.assign(r.plan.honesty[0] as object, {
+        client,
+        absentBeforeFirst,
+        tolerance: 0,
+        toleranceAbs: 0,
+      });
+      const counted = r.series.filter((s) => s.query === 'cloudevents_received_total');
+      if (scraped) for (const s of counted) s.query = PROCESS_START;
+      else keep(r.series, (s) => s.query !== 'cloudevents_received_total');
+    });
+    return check(verdict, 'telemetry/events-accepted').verdict;
+  };
+  const none = 'SELECT 0 AS t_us, 0 AS n';
+
+  it('has counted nothing, which is right when there was nothing, and wrong otherwise', async () => {
+    expect(await verdictOf(none, true)).toBe('pass');
+    expect(await verdictOf('SELECT 0 AS t_us, 1 AS n', true)).toBe('fail');
+  });
+
+  it('tells nothing where nothing was scraped, nor when it should have been there', async () => {
+    expect(await verdictOf(none, false)).toBe('unknown');
+    expect(await verdictOf(none, true, false)).toBe('unknown');
   });
 });
 

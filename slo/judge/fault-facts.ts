@@ -79,8 +79,10 @@ export function unwatchedMs(f: Omit<FaultFacts, 'proven'>): number | null {
   const { watchEveryMs, effectWithinMs } = f.planned;
   if (watchEveryMs === null || f.effectSeenMs === null) return null;
   const looks = [f.effectSeenMs, ...f.heldMs];
-  if (f.lostMs !== null) return looks.at(-1) ?? null;
+  // What a look that began before the revert finds after it is the revert's doing.
+  if (f.lostMs !== null && (f.revertingMs === null || f.lostMs <= f.revertingMs)) return looks.at(-1) ?? null;
   const ends = [...f.heldMs, ...(f.revertingMs === null ? [] : [f.revertingMs])];
-  const gap = ends.findIndex((end, i) => end - (looks[i] as number) > LATE * watchEveryMs + effectWithinMs);
+  const most = LATE * watchEveryMs + Math.min(effectWithinMs, watchEveryMs);
+  const gap = ends.findIndex((end, i) => end - (looks[i] as number) > most);
   return gap === -1 ? null : (looks[gap] as number);
 }

@@ -19,6 +19,8 @@ export async function checkHarness(c: Context): Promise<Finding> {
       audit(await c.journal()),
     ),
   ];
+  const stolen = c.bundle.has('journal') ? await c.entries('host.sample').catch(() => []) : [];
+  if (stolen.length > 0) checks.push(hostCheck(stolen.map((e) => e.stolen)));
   const missing = c.bundle.has('journal') ? await c.entries('evidence.missing').catch(() => []) : [];
   missing.forEach(({ what, reason }, i) => {
     // Informational: whichever check needs it is unknown by itself.
@@ -33,6 +35,27 @@ export async function checkHarness(c: Context): Promise<Finding> {
     });
   });
   return { checks };
+}
+
+/** Beyond this, times are the machine's as much as the platform's. */
+const STOLEN = 0.1;
+
+/** Informational: it changes no verdict, but who reads a `fail` by times shall know. */
+function hostCheck(shares: number[]): Check {
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const said = `others on the same hardware took ${percent(mean)} of this machine's processor time, ${percent(Math.max(...shares))} at worst`;
+  return {
+    id: 'harness/host',
+    group: 'harness',
+    title: 'The machine had its processors to itself',
+    verdict: mean > STOLEN ? 'unknown' : 'pass',
+    message: mean > STOLEN ? `${said}: repeat the run before you blame the platform for its times` : said,
+    informational: true,
+    evidence: [
+      { file: FILES.journal, query: 'mean and maximum of stolen in host.sample', samples: shares.length },
+    ],
+  };
 }
 
 function outcome(journal: JournalEntry[]): Judgement {

@@ -49,7 +49,7 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
   const seen = client ?? 0;
   if (!Number.isFinite(seen))
     return { verdict: 'unknown', message: "the clients' evidence gives no number", evidence };
-  if (samples.length === 0)
+  if (samples.length === 0 && !(claim.absentBeforeFirst && (await anythingScraped(c))))
     return { verdict: 'unknown', message: `there is no sample of ${claim.counter}`, evidence };
   const counted = increaseOf(samples);
   if (!Number.isFinite(counted))
@@ -66,6 +66,12 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
     message: `${message}; but the clients' records are not whole: ${doubts.join('; ')}`,
     evidence,
   };
+}
+
+/** A counter that is not there tells nothing where nothing was scraped at all. */
+async function anythingScraped(c: Context): Promise<boolean> {
+  const sql = `SELECT count(*) AS n FROM series WHERE kind = 'raw' AND query = ${quote(PROCESS_START)}`;
+  return (await c.db.row<{ n: number }>(sql)).n > 0;
 }
 
 /**

@@ -532,6 +532,23 @@ describe('what went wrong without a word', () => {
   });
 });
 
+it.each([
+  [[0.02, 0.3, 0.02], 'unknown', /took 11\.3 % .*, 30\.0 % at worst: repeat the run/],
+  [[0, 0.05], 'pass', /took 2\.5 %/],
+] as const)(
+  'a machine of which others took %j: said, and no verdict is changed',
+  async (shares, said, message) => {
+    const verdict = await judged((run) => {
+      for (const stolen of shares) run.journal.push({ t: 20_000, type: 'host.sample', stolen });
+    });
+    expect(verdict.verdict).toBe('pass');
+    expect(check(verdict, 'harness/host')).toMatchObject({
+      ...{ verdict: said, informational: true },
+      message: expect.stringMatching(message),
+    });
+  },
+);
+
 describe('what was not judged', () => {
   it('a plan that claims nothing is unknown', async () => {
     const verdict = await judged((r) => {

@@ -53,7 +53,8 @@ export async function checkRecovery(c: Context): Promise<Finding> {
       async () => {
         const fault = (await c.faults()).find((f) => f.planned.name === contract.fault);
         if (!fault) return unknown(`the plan has no fault ${contract.fault}`);
-        const fromMs = contract.from === 'revert' ? fault.revertedMs : fault.injectedMs;
+        // An act may take its time, a node's drain a minute: what broke meanwhile counts.
+        const fromMs = contract.from === 'revert' ? fault.revertedMs : fault.injectingMs;
         if (fromMs === null)
           return unknown(
             `there was no ${contract.from} of ${contract.fault}, so there is nothing to measure from`,

@@ -1,68 +1,99 @@
 /** The drivers that scenarios share with target `local`: components that are held, and a component that is cut off. */
 import { HarnessError } from '../../base/errors.ts';
 import type { ChaosObject, ClusterDriver, ComponentDriver, NetworkDriver } from '../../chaos/drivers.ts';
+import { selectorOf } from '../../chaos/faults/pods.ts';
 import { probeSilence } from '../../chaos/silence-probe.ts';
 import { COMPONENTS, MEMORY, NAMESPACE } from './platform.ts';
 
-interface Owner {
-  /** What holds the pods, and how many there are. */
+/** What holds a component's pods. */
+export interface Owner {
+  /** kind/name, as kubectl has it. */
   object: string;
   replicas: number;
   namespace: string;
-  /** Where the platform reaches it; components of the platform have a way in from this host instead. */
+  /** Of its pods. */
+  labels: Record<string, string>;
+  /** Where the platform reaches it; what has none has a way in from this host instead. */
   door?: { host: string; port: number };
+  /** What a fault may change of its first container, as it is when it is whole. */
+  settings?: Omit<ReturnType<NonNullable<ComponentDriver['settings']>>, 'object'>;
 }
+export type Owners = Readonly<Record<string, Owner>>;
 
 const KNATIVE = 'knative-serving';
 const BROKER_PORT = 5672;
-const OWNERS: Record<string, Owner> = {
-  ...Object.fromEntries(
-    COMPONENTS.map((name) => [name, { object: `deployment/${name}`, replicas: 1, namespace: NAMESPACE }]),
-  ),
-  rabbitmq: {
-    ...{ object: 'statefulset/rabbitmq', replicas: 3, namespace: NAMESPACE },
-    door: { host: 'rabbitmq', port: BROKER_PORT },
-  },
-  'object-store': {
-    ...{ object: 'deployment/object-store', replicas: 1, namespace: NAMESPACE },
-    door: { host: 'object-store', port: 9000 },
-  },
+
+/** Of Knative itself. They can be killed and held, and nothing else. */
+export const KNATIVE_OWNERS: Owners = {
   activator: {
-    ...{ object: 'deployment/activator', replicas: 1, namespace: KNATIVE },
+    ...{ object: 'deployment/activator', replicas: 1, namespace: KNATIVE, labels: { app: 'activator' } },
     door: { host: `activator-service.${KNATIVE}`, port: 80 },
   },
   autoscaler: {
-    ...{ object: 'deployment/autoscaler', replicas: 1, namespace: KNATIVE },
+    ...{ object: 'deployment/autoscaler', replicas: 1, namespace: KNATIVE, labels: { app: 'autoscaler' } },
     door: { host: `autoscaler.${KNATIVE}`, port: 8080 },
   },
 };
-/** Can be killed and held, and nothing else: they are not built from the platform's image. */
-export const INFRASTRUCTURE = ['object-store', 'activator', 'autoscaler'];
+/** What the reference platform stands on. */
+export const INFRASTRUCTURE = ['object-store', ...Object.keys(KNATIVE_OWNERS)];
 
-function ownerOf(component: string): Owner {
-  const owner = OWNERS[component];
+export function referenceOwners(platformImage: string): Owners {
+  const owner = (kind: string, name: string, replicas = 1) => ({
+    ...{ object: `${kind}/${name}`, replicas, namespace: NAMESPACE, labels: { app: name } },
+  });
+  const component = (name: string): Owner => ({
+    ...owner('deployment', name),
+    settings: { container: name, image: platformImage, ...MEMORY },
+  });
+  return {
+    ...Object.fromEntries(COMPONENTS.map((name) => [name, component(name)])),
+    rabbitmq: { ...owner('statefulset', 'rabbitmq', 3), door: { host: 'rabbitmq', port: BROKER_PORT } },
+    'object-store': {
+      ...owner('deployment', 'object-store'),
+      door: { host: 'object-store', port: 9000 },
+    },
+    ...KNATIVE_OWNERS,
+  };
+}
+
+/** For what is to be known before anything is up: which right goes where. */
+export function placesOf(owners: Owners): Record<string, { namespace: string; resource: string }> {
+  return Object.fromEntries(
+    Object.entries(owners).map(([name, { object, namespace }]) => [
+      name,
+      { namespace, resource: `${object.split('/')[0]}s` },
+    ]),
+  );
+}
+
+export function ownerOf(owners: Owners, component: string): Owner {
+  const owner = owners[component];
   if (owner === undefined) throw new HarnessError(`no component "${component}" on target kind`);
   return owner;
 }
 
 const cannotPause = () => Promise.reject(new HarnessError('target kind can not pause a process'));
 
-/** @param readyUrl of a component of the platform: 200 when it serves */
+/**
+ * @param lookout component from whose pod the harness looks as the platform does
+ * @param readyUrl of a component of the platform: 200 when it serves
+ */
 export function componentDriver(
   cluster: ClusterDriver,
-  platformImage: string,
+  owners: Owners,
+  lookout: string,
   readyUrl: (component: string) => string,
 ): ComponentDriver {
   const podsOf = async (component: string): Promise<string[]> => {
-    const { namespace } = ownerOf(component);
-    const which = [`--selector=app=${component}`, '--output=jsonpath={.items[*].metadata.name}'];
+    const { namespace } = ownerOf(owners, component);
+    const which = [selectorOf(cluster, component), '--output=jsonpath={.items[*].metadata.name}'];
     const names = await cluster.kubectl('get', 'pods', `--namespace=${namespace}`, ...which);
     return names.trim().split(/\s+/).filter(Boolean);
   };
   return {
-    names: () => Object.keys(OWNERS),
+    names: () => Object.keys(owners),
     async impact(component) {
-      const { namespace } = ownerOf(component);
+      const { namespace } = ownerOf(owners, component);
       const names = await podsOf(component);
       return {
         pods: names.map((name) => ({ namespace, name })),
@@ -71,16 +102,16 @@ export function componentDriver(
       };
     },
     undoOf(component) {
-      const { object, replicas, namespace } = ownerOf(component);
+      const { object, replicas, namespace } = ownerOf(owners, component);
       return [cluster.undo.scale(object, replicas, namespace)];
     },
     async rehearse(component) {
-      const { object, namespace } = ownerOf(component);
+      const { object, namespace } = ownerOf(owners, component);
       const where = [`--namespace=${namespace}`, '--dry-run=server'];
       await cluster.kubectl('scale', object, '--replicas=0', ...where);
     },
     async hold(component) {
-      const { object, namespace } = ownerOf(component);
+      const { object, namespace } = ownerOf(owners, component);
       const pods = await podsOf(component);
       // First nobody is there to start it again, then it goes. The kubelet gives what it kills two seconds at least.
       await cluster.kubectl('scale', object, '--replicas=0', `--namespace=${namespace}`);
@@ -90,25 +121,28 @@ export function componentDriver(
       return `${object} scaled to 0, ${pods.join(', ')} deleted without grace`;
     },
     async release(component) {
-      const { object, replicas, namespace } = ownerOf(component);
+      const { object, replicas, namespace } = ownerOf(owners, component);
       await cluster.kubectl('scale', object, `--replicas=${replicas}`, `--namespace=${namespace}`);
     },
     pause: cannotPause,
     resume: cannotPause,
-    settings: () => ({ image: platformImage, ...MEMORY }),
+    settings(component) {
+      const { object, settings } = ownerOf(owners, component);
+      if (settings === undefined) throw new HarnessError(`${component} can not be changed on target kind`);
+      return { object, ...settings };
+    },
     async probe(component) {
-      const { door } = ownerOf(component);
+      const { door } = ownerOf(owners, component);
       if (door === undefined) return probeSilence(readyUrl(component));
-      const { state, detail } = await cluster.reach(lookout(cluster), door.host, door.port);
+      const { state, detail } = await cluster.reach(podOf(cluster, lookout), door.host, door.port);
       return { seen: state !== 'open', detail };
     },
   };
 }
 
-/** A pod of the platform, from which the harness looks as the platform does. */
-function lookout(cluster: ClusterDriver): string {
-  const [pod] = cluster.podsOf('receiver');
-  if (pod === undefined) throw new HarnessError('the receiver has no pod to look from');
+function podOf(cluster: ClusterDriver, component: string): string {
+  const [pod] = cluster.podsOf(component);
+  if (pod === undefined) throw new HarnessError(`${component} has no pod to look from`);
   return pod;
 }
 
@@ -136,7 +170,7 @@ export function networkDriver(cluster: ClusterDriver): NetworkDriver {
       if (cut) await cluster.recover(cut);
     },
     // By the name that the platform uses.
-    reach: (component) => cluster.reach(lookout(cluster), component, BROKER_PORT),
+    reach: (component) => cluster.reach(podOf(cluster, 'receiver'), component, BROKER_PORT),
   };
 }
 

@@ -10,8 +10,8 @@ import { limitProcess } from '../../chaos/undo/processor-limit.ts';
 import type { Kubernetes } from '../../kind/kubernetes.ts';
 import type { ClusterState } from '../../kind/state.ts';
 import { exec } from '../../tools/exec.ts';
+import { type Owners, ownerOf } from './chaos.ts';
 import { nodeImpact, PODS_PATH } from './node-impact.ts';
-import { NAMESPACE } from './platform.ts';
 import type { PodWatch } from './pods.ts';
 
 /** A fault that is not in place after so long counts as not injected: the run is `error`. Chaos Mesh needs 0.7 s on an idle cluster. */
@@ -23,27 +23,32 @@ const RESOLVED_WITHIN_S = 2;
 const SHELL_WITHIN_MS = 5000;
 
 export interface ClusterAccess {
+  /** With the rights of faults. */
   cluster: Kubernetes;
   kubeconfig: string;
   state: ClusterState;
+  /** Of the platform. */
+  namespace: string;
   pods: PodWatch;
+  owners: Owners;
   /** URL of a component of the platform that answers 200 when it serves. */
   readyUrl(component: string): string;
 }
 
-export function clusterDriver({ cluster, kubeconfig, state, pods, readyUrl }: ClusterAccess): ClusterDriver {
+export function clusterDriver(access: ClusterAccess): ClusterDriver {
+  const { cluster, kubeconfig, state, namespace, pods, owners, readyUrl } = access;
   const way = { kubectl: state.kubectl, kubeconfig };
-  const inside = { ...way, namespace: NAMESPACE };
-  const kubectl = (...args: string[]) => cluster.do('--namespace', NAMESPACE, ...args);
+  const inside = { ...way, namespace };
+  const kubectl = (...args: string[]) => cluster.do('--namespace', namespace, ...args);
   const placed = ({ metadata, ...object }: ChaosObject) => ({
     ...object,
-    metadata: { ...metadata, namespace: NAMESPACE },
+    metadata: { ...metadata, namespace },
   });
   const nameOf = (object: ChaosObject) =>
     `${object.kind.toLowerCase()}.chaos-mesh.org/${object.metadata.name}`;
   // Both streams, and no error: the probe reads what the shell said.
   const shell = async (pod: string, command: string): Promise<string> => {
-    const args = [`--kubeconfig=${kubeconfig}`, '--namespace', NAMESPACE, 'exec', pod, '--'];
+    const args = [...cluster.way, '--namespace', namespace, 'exec', pod, '--'];
     const options = { timeoutMs: SHELL_WITHIN_MS };
     return (await exec(state.kubectl, [...args, 'bash', '-c', command], options)).output;
   };
@@ -56,7 +61,7 @@ export function clusterDriver({ cluster, kubeconfig, state, pods, readyUrl }: Cl
   const apiServer = { ...containerOf(controlPlane?.name ?? ''), process: 'kube-apiserver' };
   const quickening = { op: 'unlimit-process' as const, ...apiServer };
   return {
-    namespace: NAMESPACE,
+    namespace,
     kubectl,
     rehearse: (object) => cluster.rehearse([placed(object)]),
     async inject(object) {
@@ -66,12 +71,13 @@ export function clusterDriver({ cluster, kubeconfig, state, pods, readyUrl }: Cl
     async recover(object) {
       await kubectl('delete', nameOf(object), '--ignore-not-found', '--timeout=30s');
     },
+    labelsOf: (component) => ownerOf(owners, component).labels,
     podsOf: (component) => pods.of(component).map((pod) => pod.metadata?.name ?? ''),
     impactOfPods(component, names) {
       const all = pods.of(component).map((pod) => pod.metadata?.name ?? '');
       const hit = names ?? all;
       return {
-        pods: hit.map((name) => ({ namespace: NAMESPACE, name })),
+        pods: hit.map((name) => ({ namespace, name })),
         nodes: [],
         workloads: [{ name: component, hit: hit.length, of: Math.max(all.length, hit.length) }],
       };
@@ -89,8 +95,8 @@ export function clusterDriver({ cluster, kubeconfig, state, pods, readyUrl }: Cl
     shell,
     undo: {
       delete: (object) => ({ op: 'delete-object', ...inside, object }),
-      scale: (object, replicas, namespace = NAMESPACE) => ({
-        ...{ op: 'scale-object', ...way, namespace },
+      scale: (object, replicas, elsewhere = namespace) => ({
+        ...{ op: 'scale-object', ...way, namespace: elsewhere },
         ...{ object, replicas },
       }),
       patch: (object, { patch, field, value }) => ({

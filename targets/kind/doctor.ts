@@ -3,6 +3,7 @@ import { existsSync, statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { findEngine } from '../../kind/engine.ts';
 import { platformTag } from '../../kind/platform-image.ts';
+import { REGISTRY } from '../../kind/registry.ts';
 import { readClusterState } from '../../kind/state.ts';
 import { shapers } from './shapers.ts';
 
@@ -40,7 +41,7 @@ async function cluster(): Promise<ClusterFact> {
       ok: !stale,
       value: stale
         ? "has another state of the platform's code: run `make cluster`"
-        : `${state.nodes.length} nodes, ${Object.keys(state.images).length} images of the platform, built from source`,
+        : `${state.nodes.length} nodes, ${Object.keys(state.images).length} images of the platform, built from source; its registry ${REGISTRY} is ${state.registry} for this host`,
     };
   } catch {
     return { name: 'cluster', ok: false, value: 'there is none: run `make cluster`' };

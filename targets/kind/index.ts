@@ -1,25 +1,35 @@
 /** Target `kind`: the reference platform on the kind cluster that `make cluster` made, with the real services around it. */
 import { randomBytes } from 'node:crypto';
-import { createWriteStream, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HarnessError, RefusedError } from '../../base/errors.ts';
+import { HarnessError } from '../../base/errors.ts';
 import { freePorts } from '../../base/ports.ts';
 import { processCpuSeconds } from '../../base/process-cpu.ts';
 import type { Abilities } from '../../chaos/fault.ts';
 import { throttleClient } from '../../chaos/throttle/client.ts';
 import { kubeconfigPath } from '../../kind/cluster.ts';
 import { Kubernetes, type Manifest, parseManifests } from '../../kind/kubernetes.ts';
-import { ADD_ONS, PINS, SERVICES } from '../../kind/pins.ts';
-import { platformTag } from '../../kind/platform-image.ts';
 import { REGISTRY } from '../../kind/registry.ts';
 import { type ClusterState, readClusterState } from '../../kind/state.ts';
-import { exec } from '../../tools/exec.ts';
+import { type CommandEndpoints, commandFront } from '../command-front.ts';
 import { DEFECTS } from '../defects.ts';
+import { componentJob } from '../monitoring.ts';
 import { Supervisor } from '../supervisor.ts';
 import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
-import { componentDriver, INFRASTRUCTURE, networkDriver } from './chaos.ts';
+import { componentDriver, INFRASTRUCTURE, networkDriver, placesOf, referenceOwners } from './chaos.ts';
 import { clusterDriver } from './cluster-driver.ts';
+import {
+  asFaults,
+  available,
+  clusterVersions,
+  currentState,
+  keepLogs,
+  nodePorts,
+  recordNodeRights,
+  refuseTaken,
+  UP_WITHIN_S,
+} from './common.ts';
 import { watchFreeze } from './freeze.ts';
 import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts';
 import { isReady, type PodWatch, watchPods } from './pods.ts';
@@ -33,18 +43,20 @@ import {
 } from './services.ts';
 import { shapers } from './shapers.ts';
 
-const UP_WITHIN_S = 180;
 const BROKER_NODES = 3;
+const CRD = 'customresourcedefinition.apiextensions.k8s.io/lambdafunctions.lambda.knative.io';
+const labelled = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, { app: name }]));
 /** Whose pods' comings and goings are in the journal. */
-const WATCHED = [...COMPONENTS, 'rabbitmq', 'object-store'];
+const WATCHED = labelled([...COMPONENTS, 'rabbitmq', 'object-store']);
+/** Whose logs are kept. */
+const LOGGED = { ...WATCHED, ...labelled(['prometheus', 'alertmanager']) };
 
 export const kindTarget: Target = {
   name: 'kind',
   defects: DEFECTS,
 
   async abilities(): Promise<Abilities> {
-    const state = readClusterState();
-    refuseStale(state);
+    const state = currentState();
     return {
       target: 'kind',
       components: [...COMPONENTS, 'rabbitmq'],
@@ -52,14 +64,16 @@ export const kindTarget: Target = {
       pausable: [],
       blackhole: ['rabbitmq'],
       throttle: true,
-      cluster: { workers: state.nodes.length - 1, doors: [...COMPONENTS], shapers: await shapers(state) },
+      cluster: {
+        namespace: NAMESPACE,
+        owners: placesOf(referenceOwners(state.images.platform)),
+        workers: state.nodes.length - 1,
+        ...{ doors: [...COMPONENTS], shells: [...COMPONENTS, 'rabbitmq'], shapers: await shapers(state) },
+      },
     };
   },
 
-  versions: async () =>
-    Object.fromEntries(
-      Object.entries({ ...PINS, ...ADD_ONS, ...SERVICES }).map(([name, { version }]) => [name, version]),
-    ),
+  versions: async () => clusterVersions(),
 
   async detail() {
     const { images, nodes } = readClusterState();
@@ -72,24 +86,16 @@ export const kindTarget: Target = {
   hostAddress: async () => readClusterState().hostAddress,
 
   async up(request: TargetRequest): Promise<RunningTarget> {
-    const state = readClusterState();
-    refuseStale(state);
+    const state = currentState();
     const { kubectl } = state;
     const kubeconfig = kubeconfigPath();
+    const way = { kubectl, kubeconfig };
     const cluster = new Kubernetes(kubectl);
-    if (await isTaken(cluster))
-      throw new HarnessError(
-        `the cluster has a namespace ${NAMESPACE} already, of another run or of yours: wait until that is over, or delete it`,
-      );
-    request.undo.record('deploy the platform', {
-      ...{ op: 'delete-object', kubectl, kubeconfig, object: `namespace/${NAMESPACE}` },
-    });
-
-    // What Prometheus needs of the nodes has no namespace to go with.
-    for (const kind of ['clusterrole', 'clusterrolebinding'])
-      request.undo.record('let Prometheus scrape the nodes', {
-        ...{ op: 'delete-object', kubectl, kubeconfig, object: `${kind}/${NAMESPACE}-prometheus` },
-      });
+    await refuseTaken(cluster, NAMESPACE);
+    // In the reverse order: first the namespace with its functions, then what they are.
+    for (const object of [CRD, `namespace/${NAMESPACE}`])
+      request.undo.record('deploy the platform', { op: 'delete-object', ...way, object });
+    recordNodeRights(request.undo, way, NAMESPACE);
 
     const [throttlePort, controlPort] = await freePorts(2);
     const supervisor = new Supervisor(request);
@@ -113,11 +119,15 @@ export const kindTarget: Target = {
           pushRegistry: `${state.hostAddress}:${throttlePort}`,
         }),
       );
-      await available(cluster, request);
-      const { endpoints, readyUrl } = await waysIn(cluster, state, password);
+      await available(cluster, NAMESPACE, DEPLOYMENTS, request.signal);
+      const { spokenTo, endpoints, readyUrl } = await waysIn(cluster, state, password);
       const watch = pods;
       const freeze = await watchFreeze(kubeconfig, NAMESPACE);
-      const driver = clusterDriver({ cluster, kubeconfig, state, pods, readyUrl });
+      const owners = referenceOwners(state.images.platform);
+      const driver = clusterDriver({
+        cluster: await asFaults(cluster, way, NAMESPACE, request),
+        ...{ kubeconfig, state, namespace: NAMESPACE, pods, owners, readyUrl },
+      });
       return {
         endpoints,
         components: Object.fromEntries(
@@ -125,7 +135,7 @@ export const kindTarget: Target = {
         ),
         drivers: {
           cluster: driver,
-          components: componentDriver(driver, state.images.platform, readyUrl),
+          components: componentDriver(driver, owners, 'receiver', readyUrl),
           network: networkDriver(driver),
           throttle: throttleClient(
             `http://127.0.0.1:${controlPort}/`,
@@ -134,49 +144,25 @@ export const kindTarget: Target = {
         },
         ownNamespaces: [NAMESPACE],
         frozen: freeze.reason,
-        tapQueue: 'quorum',
+        front: commandFront(spokenTo, 'quorum'),
         pods: () => watch.functions(),
         readyPods: () => watch.functions(isReady),
         harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
         async down() {
-          await keepLogs(kubectl, request.logDirectory);
+          await keepLogs(kubectl, NAMESPACE, LOGGED, request.logDirectory);
           await freeze.stop();
           await watch.stop();
           await supervisor.stopAll(1500);
         },
       };
     } catch (error) {
-      await keepLogs(kubectl, request.logDirectory).catch(() => {});
+      await keepLogs(kubectl, NAMESPACE, LOGGED, request.logDirectory).catch(() => {});
       await pods?.stop();
       await supervisor.stopAll(500);
       throw error;
     }
   },
 };
-
-/** One that a run before this one left behind on its way out is waited for. */
-async function isTaken(cluster: Kubernetes): Promise<boolean> {
-  const path = '--output=jsonpath={.metadata.name} {.status.phase}';
-  const look = () => cluster.do('get', 'namespace', NAMESPACE, '--ignore-not-found', path);
-  const found = await look();
-  if (!found.endsWith('Terminating')) return found !== '';
-  await cluster
-    .do('wait', '--for=delete', `namespace/${NAMESPACE}`, `--timeout=${UP_WITHIN_S}s`)
-    .catch(() => {});
-  return (await look()) !== '';
-}
-
-/** @throws RefusedError when the cluster runs another platform than this checkout has. */
-function refuseStale(state: ClusterState): void {
-  if (state.platformTag === platformTag()) return;
-  throw new RefusedError([
-    {
-      file: '--target kind',
-      message:
-        "the cluster has another state of the platform's code than this checkout: run `make cluster`, which brings it there",
-    },
-  ]);
-}
 
 function ground(): Manifest[] {
   return parseManifests(readFileSync(join(import.meta.dirname, 'manifests/platform.yaml'), 'utf8'));
@@ -206,7 +192,7 @@ function services(state: ClusterState, request: TargetRequest, password: string)
       timeScale: request.timeScale,
       targets: [
         ...COMPONENTS.map((name) => ({
-          ...{ job: `knative-lambda-${name}`, address: `${watched(name)}:8080`, path: '/metrics' },
+          ...{ job: componentJob(name), address: `${watched(name)}:8080`, path: '/metrics' },
         })),
         // Each node tells of the queues that it leads.
         ...Array.from({ length: BROKER_NODES }, (_, i) => ({
@@ -231,51 +217,33 @@ async function brokerWhole(cluster: Kubernetes, request: TargetRequest): Promise
   await inside('exec', 'rabbitmq-0', '--', 'sh', '-c', wait);
 }
 
-/** @throws HarnessError naming what does not become Ready. */
-async function available(cluster: Kubernetes, request: TargetRequest): Promise<void> {
-  const inside = (...args: string[]) => {
-    request.signal.throwIfAborted();
-    return cluster.do('--namespace', NAMESPACE, ...args);
-  };
-  const deadline = performance.now() + UP_WITHIN_S * 1000;
-  for (const owner of DEPLOYMENTS.map((name) => `deployment/${name}`)) {
-    const left = Math.max(1, Math.round((deadline - performance.now()) / 1000));
-    await inside('rollout', 'status', owner, `--timeout=${left}s`);
-  }
-}
-
-const DEPLOYMENTS = ['object-store', 'alertmanager', ...COMPONENTS, 'prometheus'];
+const DEPLOYMENTS = ['object-store', 'alertmanager', ...COMPONENTS, 'prometheus'].map(
+  (name) => `deployment/${name}`,
+);
 
 interface WaysIn {
+  spokenTo: CommandEndpoints;
   endpoints: Endpoints;
   /** URL of a component of the platform that answers 200 when it serves. */
   readyUrl(component: string): string;
 }
 
 async function waysIn(cluster: Kubernetes, state: ClusterState, password: string): Promise<WaysIn> {
-  const text = await cluster.do('--namespace', NAMESPACE, 'get', 'services', '--output=json');
-  const { items } = JSON.parse(text) as {
-    items: { metadata: { name: string }; spec: { ports: { nodePort?: number }[] } }[];
-  };
-  // The control plane stays when a worker is lost.
-  const node = state.nodes[0]?.address;
-  const at = (service: string) => {
-    const port = items
-      .find((item) => item.metadata.name === service)
-      ?.spec.ports.find((p) => p.nodePort)?.nodePort;
-    if (port === undefined) throw new HarnessError(`service ${service} has no port of the node`);
-    return `${node}:${port}`;
-  };
+  const at = await nodePorts(cluster, state, NAMESPACE);
   const watchedAt = new Map(COMPONENTS.map((name) => [name as string, at(watched(name))]));
+  const spokenTo = {
+    receiver: `http://${at('receiver')}`,
+    gateway: `http://${at('gateway')}`,
+    operator: `http://${at('operator')}`,
+    broker: `amqp://${RABBITMQ_USER}:${password}@${at('rabbitmq-harness')}`,
+  };
   return {
+    spokenTo,
     endpoints: {
-      receiver: `http://${at('receiver')}`,
-      gateway: `http://${at('gateway')}`,
-      operator: `http://${at('operator')}`,
+      ...spokenTo,
       prometheus: `http://${at('prometheus')}`,
       alertmanager: `http://${at('alertmanager')}`,
       registry: `http://${state.registry}`,
-      broker: `amqp://${RABBITMQ_USER}:${password}@${at('rabbitmq-harness')}`,
     },
     readyUrl(component) {
       const address = watchedAt.get(component);
@@ -284,22 +252,4 @@ async function waysIn(cluster: Kubernetes, state: ClusterState, password: string
       return `http://${address}/readyz`;
     },
   };
-}
-
-const ALL_OF_IT = ['--all-containers', '--tail=-1', '--prefix', '--ignore-errors', '--max-log-requests=50'];
-
-/** The components' logs, the namespace's events and its pods, into the bundle. Never throws: evidence that can not be had is missing. */
-async function keepLogs(kubectl: string, directory: string): Promise<void> {
-  const keep = async (file: string, ...args: string[]) => {
-    const out = createWriteStream(join(directory, file));
-    const all = [`--kubeconfig=${kubeconfigPath()}`, '--namespace', NAMESPACE, ...args];
-    await exec(kubectl, all, { timeoutMs: 20_000, onOutput: (text) => out.write(text) });
-    await new Promise<void>((resolve) => out.end(resolve));
-  };
-  for (const name of [...COMPONENTS, 'rabbitmq', 'prometheus', 'alertmanager', 'object-store'])
-    await keep(`${name}.log`, 'logs', `--selector=app=${name}`, '--tail=-1', '--prefix', '--ignore-errors');
-  await keep('builds.log', 'logs', '--selector=lambda.knative.io/build=true', ...ALL_OF_IT);
-  await keep('functions.log', 'logs', '--selector=serving.knative.dev/service', ...ALL_OF_IT);
-  await keep('events.txt', 'get', 'events', '--sort-by=.lastTimestamp', '--output=wide');
-  await keep('pods.txt', 'get', 'pods', '--output=wide');
 }

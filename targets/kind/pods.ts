@@ -4,13 +4,16 @@ import type { ComponentEvent } from '../target.ts';
 
 const RECONNECT_MS = 500;
 /** Set by Knative on the pods of a Service, which is named as its function. */
-const SERVICE_LABEL = 'serving.knative.dev/service';
+export const SERVICE_LABEL = 'serving.knative.dev/service';
+
+/** Components by name, with the labels that tell their pods apart. */
+export type Labelled = Readonly<Record<string, Record<string, string>>>;
 
 export interface PodWatch {
-  /** Whose pods are told apart. */
-  components: readonly string[];
   /** Instances by function: pods that run, or are about to; those on their way out are not counted. @param which all without it */
   functions(which?: (pod: V1Pod) => boolean): Map<string, number>;
+  /** Pods of functions that have an address and are not on their way out. */
+  functionPods(): { pod: string; name: string; address: string }[];
   /** Pods of one component that are not on their way out. */
   of(component: string): V1Pod[];
   stop(): Promise<void>;
@@ -20,7 +23,7 @@ export interface PodWatch {
 export async function watchPods(
   kubeconfig: string,
   namespace: string,
-  components: readonly string[],
+  components: Labelled,
   onEvent: (event: ComponentEvent) => void,
 ): Promise<PodWatch> {
   const config = new KubeConfig();
@@ -32,14 +35,17 @@ export async function watchPods(
   const running = new Set<string>();
   const seen = (pod: V1Pod) => {
     pods.set(nameOf(pod), pod);
-    if (isComponent(pod)) tellChanges(pod, running, onEvent);
+    const component = componentOf(pod);
+    if (component !== undefined) tellChanges(pod, component, running, onEvent);
   };
-  const isComponent = (pod: V1Pod) => components.includes(pod.metadata?.labels?.app ?? '');
+  const componentOf = (pod: V1Pod) =>
+    Object.keys(components).find((name) => hasLabels(pod, components[name] as Record<string, string>));
   informer.on('add', seen);
   informer.on('update', seen);
   informer.on('delete', (pod) => {
     pods.delete(nameOf(pod));
-    if (isComponent(pod)) tellEnd(pod, running, onEvent);
+    const component = componentOf(pod);
+    if (component !== undefined) tellEnd(pod, component, running, onEvent);
   });
   let stopped = false;
   const again = () => {
@@ -49,7 +55,6 @@ export async function watchPods(
   informer.on('error', again);
   await informer.start();
   return {
-    components,
     functions(which = () => true) {
       const counts = new Map<string, number>();
       for (const pod of pods.values()) {
@@ -58,13 +63,22 @@ export async function watchPods(
       }
       return counts;
     },
-    of: (component) =>
-      [...pods.values()].filter((pod) => pod.metadata?.labels?.app === component && lives(pod)),
+    functionPods: () =>
+      [...pods.values()].filter(lives).flatMap((pod) => {
+        const name = pod.metadata?.labels?.[SERVICE_LABEL];
+        const address = pod.status?.podIP;
+        return name === undefined || address === undefined ? [] : [{ pod: nameOf(pod), name, address }];
+      }),
+    of: (component) => [...pods.values()].filter((pod) => componentOf(pod) === component && lives(pod)),
     stop() {
       stopped = true;
       return informer.stop();
     },
   };
+}
+
+function hasLabels(pod: V1Pod, labels: Record<string, string>): boolean {
+  return Object.entries(labels).every(([name, value]) => pod.metadata?.labels?.[name] === value);
 }
 
 const nameOf = (pod: V1Pod) => pod.metadata?.name ?? '';
@@ -80,10 +94,14 @@ function lives(pod: V1Pod): boolean {
 }
 
 /** A container's life, for the journal; its process id is the node's own affair. */
-function tellChanges(pod: V1Pod, running: Set<string>, onEvent: (event: ComponentEvent) => void): void {
-  const component = pod.metadata?.labels?.app;
+function tellChanges(
+  pod: V1Pod,
+  component: string,
+  running: Set<string>,
+  onEvent: (event: ComponentEvent) => void,
+): void {
   const status = pod.status?.containerStatuses?.[0];
-  if (component === undefined || status?.containerID === undefined) return;
+  if (status?.containerID === undefined) return;
   if (status.state?.running && !running.has(status.containerID)) {
     running.add(status.containerID);
     onEvent({ type: 'started', component, pid: 0 });
@@ -102,9 +120,13 @@ function tellChanges(pod: V1Pod, running: Set<string>, onEvent: (event: Componen
     });
 }
 
-function tellEnd(pod: V1Pod, running: Set<string>, onEvent: (event: ComponentEvent) => void): void {
-  const component = pod.metadata?.labels?.app;
+function tellEnd(
+  pod: V1Pod,
+  component: string,
+  running: Set<string>,
+  onEvent: (event: ComponentEvent) => void,
+): void {
   const id = pod.status?.containerStatuses?.[0]?.containerID;
-  if (component !== undefined && id !== undefined && running.delete(id))
+  if (id !== undefined && running.delete(id))
     onEvent({ type: 'exited', component, pid: 0, code: null, signal: 'deleted', expected: true });
 }

@@ -325,10 +325,16 @@ interface Expensive {
   nodes?: string[];
   /** kubeStateMetrics() is applied as well. */
   kubeStateMetrics?: boolean;
+  /** Pods of functions, each by itself; `url` tells which there are (own/function-targets.ts). */
+  functions?: { job: string; path: string; url: string };
 }
 
 /** Samples come less often than Prometheus's scaled look-back is long: rules ask for a range, `last_over_time(...[30s])`. */
-function expensiveJobs({ nodes = [], kubeStateMetrics: objects }: Expensive, timeScale: number): string {
+function expensiveJobs(
+  { nodes = [], kubeStateMetrics: objects, functions }: Expensive,
+  timeScale: number,
+  scrapeMs: number,
+): string {
   const every = formatDuration(Math.max(EXPENSIVE_MS.wanted / timeScale, EXPENSIVE_MS.least));
   const rhythm = `scrape_interval: ${every}\n    scrape_timeout: ${every}`;
   const credentials = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -353,7 +359,13 @@ function expensiveJobs({ nodes = [], kubeStateMetrics: objects }: Expensive, tim
     honor_labels: true
     static_configs: [{ targets: ['kube-state-metrics:8080'] }]
 `;
-  return [nodes.length > 0 ? cadvisor : '', objects ? state : ''].join('');
+  const ofFunctions = `  - job_name: ${functions?.job}
+    metrics_path: ${functions?.path}
+    # Its labels name the function and its namespace.
+    honor_labels: true
+    http_sd_configs: [{ url: '${functions?.url}', refresh_interval: ${formatDuration(Math.max(scrapeMs, 1000))} }]
+`;
+  return [nodes.length > 0 ? cadvisor : '', objects ? state : '', functions ? ofFunctions : ''].join('');
 }
 
 /** Reading nodes' metrics by way of the API server: of these nodes, and nothing else. */
@@ -394,7 +406,7 @@ export function prometheus(
           ...options,
           rules: 'rules.yml',
           alertmanager: 'alertmanager:9093',
-          extraJobs: expensiveJobs(options, options.timeScale),
+          extraJobs: expensiveJobs(options, options.timeScale, options.scrapeMs),
         }),
       },
       ...(nodes.length > 0 ? { serviceAccount: 'prometheus' } : {}),

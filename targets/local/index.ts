@@ -8,7 +8,9 @@ import type { Abilities, Impact } from '../../chaos/fault.ts';
 import { probeSilence } from '../../chaos/silence-probe.ts';
 import { throttleClient } from '../../chaos/throttle/client.ts';
 import { resolveTool } from '../../tools/resolve.ts';
+import { commandFront } from '../command-front.ts';
 import { DEFECTS } from '../defects.ts';
+import { componentJob } from '../monitoring.ts';
 import { type ComponentSpec, Supervisor } from '../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
@@ -112,7 +114,7 @@ export const localTarget: Target = {
         alertmanagerPort: am,
         targets: [
           ...PLATFORM.map((name) => ({
-            job: `knative-lambda-${name}`,
+            job: componentJob(name),
             address: `127.0.0.1:${platformPorts[name]}`,
             path: '/metrics',
           })),
@@ -134,15 +136,18 @@ export const localTarget: Target = {
       ['registry', { host: '127.0.0.1', port: reg }],
     ]);
     const pods = new PodCounter(request.runId);
+    const spokenTo = {
+      receiver: `http://127.0.0.1:${receiver}`,
+      gateway: `http://127.0.0.1:${gateway}`,
+      operator: `http://127.0.0.1:${operator}`,
+      broker: brokerUrl(harness),
+    };
     return {
       endpoints: {
-        receiver: `http://127.0.0.1:${receiver}`,
-        gateway: `http://127.0.0.1:${gateway}`,
-        operator: `http://127.0.0.1:${operator}`,
+        ...spokenTo,
         prometheus: `http://127.0.0.1:${prom}`,
         alertmanager: `http://127.0.0.1:${am}`,
         registry: `http://127.0.0.1:${reg}`,
-        broker: brokerUrl(harness),
       },
       components: Object.fromEntries(specs.map((s) => [s.name, new URL(s.readyUrl).host])),
       drivers: {
@@ -165,7 +170,7 @@ export const localTarget: Target = {
         throttle: throttleClient(`http://127.0.0.1:${throttleControl}/`, registryUrl),
       },
       ownNamespaces: [],
-      tapQueue: 'classic',
+      front: commandFront(spokenTo, 'classic'),
       pods: () => pods.count(),
       readyPods: () => pods.count(),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),

@@ -5,10 +5,9 @@
  */
 import amqp, { type ChannelModel } from 'amqplib';
 import { z } from 'zod';
+import type { Processed, Result, Tap } from './tap.ts';
 
 /** Terminal events end the platform's debt for one CloudEvent. Source: PLATFORM.md, "Events out". */
-type Result = 'completed' | 'failed' | 'ready' | 'success' | 'error';
-
 const TERMINAL: Record<string, Result> = {
   'io.knative.lambda.lifecycle.service.created': 'ready',
   'io.knative.lambda.lifecycle.build.completed': 'completed',
@@ -24,28 +23,6 @@ const TerminalEvent = z.object({
   data: z.object({ image: z.string().optional(), digest: z.string().optional() }).optional(),
 });
 
-export interface Processed {
-  /**
-   * Terminal events that the platform published for it. The same event published twice is two: the work may have been
-   * done twice. The broker delivering one publication to the tap again (`redelivered`) is none.
-   */
-  events: number;
-  /** Milliseconds since the epoch when the first was seen. */
-  firstWallMs: number;
-  result: Result;
-  /** repository@digest that the platform claims to have pushed. */
-  artifact: string | undefined;
-}
-
-export interface Tap {
-  /** By id of the causing CloudEvent. */
-  processed: Map<string, Processed>;
-  garbled: string[];
-  /** It hears what comes; when not, the queue keeps it, and nobody knows what is in there. */
-  listening(): boolean;
-  close(): Promise<void>;
-}
-
 const EXCHANGE = 'knative-lambda.events';
 const QUEUE = 'faultline-tap';
 
@@ -54,7 +31,7 @@ const QUEUE = 'faultline-tap';
  * never reaches it, and would look as if the platform had lost it
  * @throws Error when the first connection fails
  */
-export async function openTap(brokerUrl: string, queueType: 'classic' | 'quorum'): Promise<Tap> {
+export async function openBrokerTap(brokerUrl: string, queueType: 'classic' | 'quorum'): Promise<Tap> {
   const processed = new Map<string, Processed>();
   const garbled: string[] = [];
   let closing = false;
@@ -113,6 +90,7 @@ export async function openTap(brokerUrl: string, queueType: 'classic' | 'quorum'
       if (result === undefined) return;
       const known = processed.get(event.data.correlationid);
       if (known) {
+        // The same event published twice may be work done twice; the broker delivering one publication again is none.
         if (!redelivered) known.events++;
         return;
       }

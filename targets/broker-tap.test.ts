@@ -5,10 +5,10 @@ import amqp, { type ChannelModel } from 'amqplib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePorts } from '../base/ports.ts';
 import { killMarked } from '../chaos/undo/marked.ts';
-import { brokerUrl, rabbitmq } from '../targets/local/services.ts';
-import { Supervisor } from '../targets/supervisor.ts';
 import { resolveTool } from '../tools/resolve.ts';
-import { openTap } from './tap.ts';
+import { openBrokerTap } from './broker-tap.ts';
+import { brokerUrl, rabbitmq } from './local/services.ts';
+import { Supervisor } from './supervisor.ts';
 
 const QUEUE = 'faultline-tap';
 const runId = `test-tap-${process.pid}`;
@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 it('comes back after its queue was lost and could not be had for a while, and leaves no connection behind', async () => {
-  const tap = await openTap(url, 'classic');
+  const tap = await openBrokerTap(url, 'classic');
   const channel = await own.createChannel();
   const say = (id: string) =>
     channel.publish(

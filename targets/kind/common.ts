@@ -1,0 +1,149 @@
+/** What every platform on the cluster needs, the reference platform and the user's own: room for it, its logs, what measures it. */
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { HarnessError, RefusedError } from '../../base/errors.ts';
+import { selecting } from '../../chaos/faults/pods.ts';
+import { rightsManifests } from '../../chaos/rights.ts';
+import type { UndoLog } from '../../chaos/undo/log.ts';
+import { kubeconfigPath } from '../../kind/cluster.ts';
+import { Kubernetes } from '../../kind/kubernetes.ts';
+import { ADD_ONS, PINS, SERVICES } from '../../kind/pins.ts';
+import { platformTag } from '../../kind/platform-image.ts';
+import { type ClusterState, readClusterState } from '../../kind/state.ts';
+import { exec } from '../../tools/exec.ts';
+import type { TargetRequest } from '../target.ts';
+import { SERVICE_LABEL } from './pods.ts';
+
+export const UP_WITHIN_S = 180;
+
+/** How a process that knows nothing of the run reaches the cluster. */
+export interface Way {
+  kubectl: string;
+  kubeconfig: string;
+}
+
+/** @throws RefusedError when there is no cluster, or one of another platform than this checkout has. */
+export function currentState(): ClusterState {
+  const state = readClusterState();
+  if (state.platformTag === platformTag()) return state;
+  throw new RefusedError([
+    {
+      file: '--target kind',
+      message:
+        "the cluster has another state of the platform's code than this checkout: run `make cluster`, which brings it there",
+    },
+  ]);
+}
+
+/** Of all that the cluster is made of. */
+export function clusterVersions(): Record<string, string> {
+  const pins = Object.entries({ ...PINS, ...ADD_ONS, ...SERVICES });
+  return Object.fromEntries(pins.map(([name, { version }]) => [name, version]));
+}
+
+/** A namespace that a run before this one left behind on its way out is waited for. @throws HarnessError when it is taken */
+export async function refuseTaken(cluster: Kubernetes, namespace: string): Promise<void> {
+  const path = '--output=jsonpath={.metadata.name} {.status.phase}';
+  const look = () => cluster.do('get', 'namespace', namespace, '--ignore-not-found', path);
+  if ((await look()).endsWith('Terminating'))
+    await cluster
+      .do('wait', '--for=delete', `namespace/${namespace}`, `--timeout=${UP_WITHIN_S}s`)
+      .catch(() => {});
+  if ((await look()) !== '')
+    throw new HarnessError(
+      `the cluster has a namespace ${namespace} already, of another run or of yours: wait until that is over, or delete it`,
+    );
+}
+
+/** What Prometheus needs of the nodes has no namespace to go with. */
+export function recordNodeRights(undo: UndoLog, way: Way, namespace: string): void {
+  for (const kind of ['clusterrole', 'clusterrolebinding'])
+    undo.record('let Prometheus scrape the nodes', {
+      ...{ op: 'delete-object', ...way, object: `${kind}/${namespace}-prometheus` },
+    });
+}
+
+const FAULTS_ACCOUNT = 'faultline-faults';
+
+/**
+ * Faults act as a ServiceAccount that has the rights of this run's faults and no others, so that what `faultline rights` says is known
+ * to suffice. Comes and goes with the run. Call when the namespace is there.
+ * @returns the cluster as this account
+ */
+export async function asFaults(
+  cluster: Kubernetes,
+  way: Way,
+  namespace: string,
+  { rights, undo }: Pick<TargetRequest, 'rights' | 'undo'>,
+): Promise<Kubernetes> {
+  const subject = { name: FAULTS_ACCOUNT, namespace };
+  const manifests = rightsManifests(rights, subject);
+  for (const { kind, metadata } of manifests.filter(({ metadata }) => metadata.namespace !== namespace))
+    undo.record('let faults act', {
+      ...{ op: 'delete-object', ...way, object: `${kind.toLowerCase()}/${metadata.name}` },
+      ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+    });
+  await cluster.apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: subject }, ...manifests]);
+  return new Kubernetes(way.kubectl, `system:serviceaccount:${namespace}:${FAULTS_ACCOUNT}`);
+}
+
+/** Waits until what `kubectl rollout status` knows is whole. @throws HarnessError naming what does not become so */
+export async function available(
+  cluster: Kubernetes,
+  namespace: string,
+  owners: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + UP_WITHIN_S * 1000;
+  for (const owner of owners) {
+    signal.throwIfAborted();
+    const left = Math.max(1, Math.round((deadline - performance.now()) / 1000));
+    await cluster.do('--namespace', namespace, 'rollout', 'status', owner, `--timeout=${left}s`);
+  }
+}
+
+/** `host:port` by which this host reaches each Service that has a port of the nodes. The control plane stays when a worker is lost. */
+export async function nodePorts(
+  cluster: Kubernetes,
+  state: ClusterState,
+  namespace: string,
+): Promise<(service: string) => string> {
+  const text = await cluster.do('--namespace', namespace, 'get', 'services', '--output=json');
+  const { items } = JSON.parse(text) as {
+    items: { metadata: { name: string }; spec: { ports?: { nodePort?: number }[] } }[];
+  };
+  return (service) => {
+    const port = items
+      .find((item) => item.metadata.name === service)
+      ?.spec.ports?.find((p) => p.nodePort)?.nodePort;
+    if (port === undefined) throw new HarnessError(`service ${service} has no port of the node`);
+    return `${state.nodes[0]?.address}:${port}`;
+  };
+}
+
+const ALL_OF_IT = ['--all-containers', '--tail=-1', '--prefix', '--ignore-errors', '--max-log-requests=50'];
+
+/**
+ * The components' logs, the namespace's events and its pods, into the bundle. Never throws: evidence that can not be had is missing.
+ * @param components by name, the labels of their pods
+ */
+export async function keepLogs(
+  kubectl: string,
+  namespace: string,
+  components: Readonly<Record<string, Record<string, string>>>,
+  directory: string,
+): Promise<void> {
+  const keep = async (file: string, ...args: string[]) => {
+    const out = createWriteStream(join(directory, file));
+    const all = [`--kubeconfig=${kubeconfigPath()}`, '--namespace', namespace, ...args];
+    await exec(kubectl, all, { timeoutMs: 20_000, onOutput: (text) => out.write(text) });
+    await new Promise<void>((resolve) => out.end(resolve));
+  };
+  for (const [name, labels] of Object.entries(components)) {
+    await keep(`${name}.log`, 'logs', selecting(labels), '--tail=-1', '--prefix', '--ignore-errors');
+  }
+  await keep('builds.log', 'logs', '--selector=lambda.knative.io/build=true', ...ALL_OF_IT);
+  await keep('functions.log', 'logs', `--selector=${SERVICE_LABEL}`, ...ALL_OF_IT);
+  await keep('events.txt', 'get', 'events', '--sort-by=.lastTimestamp', '--output=wide');
+  await keep('pods.txt', 'get', 'pods', '--output=wide');
+}

@@ -1,0 +1,49 @@
+/** Asks a cluster which of the rights that faults need somebody does not have. */
+import { HarnessError } from '../../base/errors.ts';
+import type { Right } from '../../chaos/rights.ts';
+import { kubeconfigPath } from '../../kind/cluster.ts';
+import { readClusterState } from '../../kind/state.ts';
+import { exec } from '../../tools/exec.ts';
+
+const ANSWER_WITHIN_MS = 20_000;
+const AT_ONCE = 4;
+
+/**
+ * @param options.user as the API server knows it @param options.kubeconfig default: that of `make cluster`
+ * @returns each as `patch deployments.apps/scale in knative-lambda`
+ * @throws HarnessError when the cluster gives no answer, with kubectl's words
+ */
+export async function missingRights(
+  rights: readonly Right[],
+  options: { user: string; kubeconfig?: string; context?: string },
+): Promise<string[]> {
+  const { kubectl } = readClusterState();
+  const way = [
+    `--kubeconfig=${options.kubeconfig ?? kubeconfigPath()}`,
+    ...(options.context === undefined ? [] : [`--context=${options.context}`]),
+    `--as=${options.user}`,
+  ];
+  const questions = rights.flatMap(({ namespace, group, resources, verbs }) =>
+    resources.flatMap((resource) => verbs.map((verb) => ({ namespace, group, resource, verb }))),
+  );
+  const missing: string[] = [];
+  const asker = async () => {
+    for (let q = questions.shift(); q; q = questions.shift()) {
+      const [kind, subresource] = q.resource.split('/') as [string, string | undefined];
+      const name = q.group === '' ? kind : `${kind}.${q.group}`;
+      const where = q.namespace === undefined ? ['--all-namespaces'] : [`--namespace=${q.namespace}`];
+      const sub = subresource === undefined ? [] : [`--subresource=${subresource}`];
+      const asked = ['auth', 'can-i', q.verb, name, ...sub, ...where];
+      const { code, output } = await exec(kubectl, [...way, ...asked], { timeoutMs: ANSWER_WITHIN_MS });
+      const answer = /^(yes|no)\b/m.exec(output)?.[1];
+      if (answer === undefined)
+        throw new HarnessError(`kubectl ${asked.join(' ')} gave no answer (code ${code}): ${output.trim()}`);
+      if (answer === 'no')
+        missing.push(
+          `${q.verb} ${name}${subresource === undefined ? '' : `/${subresource}`} in ${q.namespace ?? 'all namespaces'}`,
+        );
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, asker));
+  return missing.sort();
+}

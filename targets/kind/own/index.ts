@@ -1,0 +1,236 @@
+/** Target `kind` with the user's own platform (`--platform DIR`) on it, spoken to by its LambdaFunctions, as its profile says. */
+import { HarnessError, RefusedError } from '../../../base/errors.ts';
+import { freePorts } from '../../../base/ports.ts';
+import { processCpuSeconds } from '../../../base/process-cpu.ts';
+import type { Abilities } from '../../../chaos/fault.ts';
+import { kubeconfigPath } from '../../../kind/cluster.ts';
+import { INGRESS_NODE_PORT } from '../../../kind/ingress.ts';
+import { DOMAIN } from '../../../kind/knative.ts';
+import { Kubernetes } from '../../../kind/kubernetes.ts';
+import { readClusterState } from '../../../kind/state.ts';
+import type { ByObjects, Profile } from '../../profile.ts';
+import { Supervisor } from '../../supervisor.ts';
+import type { RunningTarget, Target, TargetRequest } from '../../target.ts';
+import { componentDriver, KNATIVE_OWNERS, placesOf } from '../chaos.ts';
+import { clusterDriver } from '../cluster-driver.ts';
+import {
+  asFaults,
+  available,
+  clusterVersions,
+  currentState,
+  keepLogs,
+  nodePorts,
+  refuseTaken,
+  type Way,
+} from '../common.ts';
+import { watchFreeze } from '../freeze.ts';
+import { isReady, type PodWatch, watchPods } from '../pods.ts';
+import { shapers } from '../shapers.ts';
+import { containerOf, doorOf, doors, ownersOf, withSettings } from './components.ts';
+import { type FunctionTargets, serveFunctionTargets } from './function-targets.ts';
+import { type OwnManifests, readManifests } from './manifests.ts';
+import { MONITORING, monitoring } from './monitoring.ts';
+import { objectFront } from './object-front.ts';
+import { LAMBDA } from './object-tap.ts';
+import { preflight, READ_HERE } from './preflight.ts';
+import { surroundings } from './surroundings.ts';
+import { recordUndo } from './undo.ts';
+
+/** From whose pod the harness looks at Knative: the platform's own images need not have a shell. */
+const LOOKOUT = 'prometheus';
+const API_WITHIN_MS = 15_000;
+
+export function ownPlatform(profile: Profile, speaks: ByObjects, directory: string): Target {
+  let read: OwnManifests | undefined;
+  const manifests = () => {
+    read ??= readManifests(directory, currentState().kubectl);
+    return read;
+  };
+  return {
+    name: 'kind',
+    defects: [],
+
+    async abilities(): Promise<Abilities> {
+      const state = currentState();
+      const { objects } = manifests();
+      const problems = await preflight(
+        objects,
+        { ...profile, speaks },
+        await surroundings(new Kubernetes(state.kubectl), state.registry),
+      );
+      problems.push(...nameClashes(manifests(), speaks.namespace));
+      if (problems.length > 0) throw new RefusedError(problems);
+      return {
+        target: 'kind',
+        components: Object.keys(profile.components),
+        infrastructure: Object.keys(KNATIVE_OWNERS),
+        pausable: [],
+        blackhole: { impossible: 'who speaks to whom in a platform of your own is not known' },
+        throttle: false,
+        cluster: {
+          namespace: speaks.namespace,
+          owners: placesOf(ownersOf(profile, speaks.namespace, manifests())),
+          ...{ workers: state.nodes.length - 1, doors: [], shells: [], shapers: await shapers(state) },
+        },
+      };
+    },
+
+    versions: async () => clusterVersions(),
+
+    async detail() {
+      const { nodes } = readClusterState();
+      const { sha256, objects } = manifests();
+      const images = objects.flatMap(({ manifest }) =>
+        manifest.kind === 'Deployment'
+          ? [[`image ${manifest.metadata.name}`, containerOf(manifest).image ?? '']]
+          : [],
+      );
+      return {
+        nodes: String(nodes.length),
+        platform: directory,
+        manifests: sha256,
+        ...Object.fromEntries(images),
+      };
+    },
+
+    rules: () =>
+      manifests()
+        .objects.filter(({ manifest }) => manifest.kind === 'PrometheusRule')
+        .map(({ manifest, file }) => ({ file, content: manifest.spec })),
+
+    // Each function is built first, and its operator may look at it every 15 s only.
+    patience: { functionsMs: 300_000, functionsAtOnce: 4, quietMs: 60_000 },
+    hostAddress: async () => readClusterState().hostAddress,
+    up: (request) => up(request, profile, speaks, manifests()),
+  };
+}
+
+async function up(
+  request: TargetRequest,
+  profile: Profile,
+  speaks: ByObjects,
+  manifests: OwnManifests,
+): Promise<RunningTarget> {
+  const state = currentState();
+  const { namespace } = speaks;
+  const kubeconfig = kubeconfigPath();
+  const way = { kubectl: state.kubectl, kubeconfig };
+  const cluster = new Kubernetes(state.kubectl);
+  await refuseTaken(cluster, namespace);
+  const applied = manifests.objects
+    .map(({ manifest }) => manifest)
+    .filter(({ kind }) => !READ_HERE.includes(kind));
+  await recordUndo(request.undo, way, cluster, namespace, applied);
+
+  const owners = ownersOf(profile, namespace, manifests);
+  const watched = {
+    ...Object.fromEntries(Object.entries(owners).map(([name, { labels }]) => [name, labels])),
+    [LOOKOUT]: { app: LOOKOUT },
+  };
+  const logged = { ...watched, alertmanager: { app: 'alertmanager' } };
+  const [apiPort] = await freePorts(1);
+  const supervisor = new Supervisor(request);
+  let pods: PodWatch | undefined;
+  let functionTargets: FunctionTargets | undefined;
+  const stop = async (graceMs: number) => {
+    await keepLogs(way.kubectl, namespace, logged, request.logDirectory).catch(() => {});
+    await functionTargets?.close();
+    await pods?.stop();
+    await supervisor.stopAll(graceMs);
+  };
+  try {
+    await cluster.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]);
+    await cluster.apply(applied);
+    const watch = await watchPods(kubeconfig, namespace, watched, request.onEvent);
+    pods = watch;
+    const metrics = profile.functionMetrics;
+    if (metrics) functionTargets = await serveFunctionTargets(state.hostAddress, watch, metrics.port);
+    await cluster.apply([
+      ...doors(profile, owners, namespace),
+      ...monitoring(state, request, profile, namespace, functionTargets?.url),
+    ]);
+    supervisor.start(apiProxy(way, apiPort));
+    await supervisor.ready(API_WITHIN_MS, request.signal);
+    const deployments = [
+      ...applied
+        .filter(({ kind, metadata }) => kind === 'Deployment' && metadata.namespace === namespace)
+        .map(({ metadata }) => metadata.name),
+      ...MONITORING,
+    ];
+    await available(
+      cluster,
+      namespace,
+      deployments.map((name) => `deployment/${name}`),
+      request.signal,
+    );
+    const at = await nodePorts(cluster, state, namespace);
+    const readyUrl = (component: string) => {
+      const door = profile.components[component]?.ready;
+      if (door === undefined) throw new HarnessError(`component ${component} has no way in from this host`);
+      return `http://${at(doorOf(component))}${door.path}`;
+    };
+    const ingress = `http://${state.nodes[0]?.address}:${INGRESS_NODE_PORT}`;
+    const endpoints = {
+      prometheus: `http://${at('prometheus')}`,
+      alertmanager: `http://${at('alertmanager')}`,
+      registry: `http://${state.registry}`,
+      api: `http://127.0.0.1:${apiPort}`,
+      ingress,
+    };
+    const freeze = await watchFreeze(kubeconfig, namespace);
+    const driver = clusterDriver({
+      cluster: await asFaults(cluster, way, namespace, request),
+      ...{ kubeconfig, state, namespace, pods: watch, owners, readyUrl },
+    });
+    const changeable = await withSettings(cluster, Object.keys(profile.components), owners);
+    return {
+      endpoints,
+      components: Object.fromEntries(
+        Object.entries(endpoints).map(([name, url]) => [name, new URL(url).host]),
+      ),
+      drivers: { cluster: driver, components: componentDriver(driver, changeable, LOOKOUT, readyUrl) },
+      ownNamespaces: [namespace],
+      frozen: freeze.reason,
+      front: objectFront(speaks, { kubeconfig, api: endpoints.api, ingress, domain: DOMAIN }),
+      pods: () => watch.functions(),
+      readyPods: () => watch.functions(isReady),
+      harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('kubernetes-api')),
+      async down() {
+        await freeze.stop();
+        await stop(1500);
+      },
+    };
+  } catch (error) {
+    await stop(500);
+    throw error;
+  }
+}
+
+/** The load asks the API server for functions by way of this, which has the cluster's credentials; nothing else gets through. */
+function apiProxy({ kubectl, kubeconfig }: Way, port: number) {
+  const path = `/apis/${LAMBDA.group}/${LAMBDA.version}`;
+  const accepted = `^${path.replaceAll('.', '[.]')}(/.*)?$`;
+  return {
+    name: 'kubernetes-api',
+    command: kubectl,
+    args: [`--kubeconfig=${kubeconfig}`, 'proxy', `--port=${port}`, `--accept-paths=${accepted}`],
+    env: {},
+    readyUrl: `http://127.0.0.1:${port}${path}`,
+    restart: 'never' as const,
+    blame: 'harness' as const,
+  };
+}
+
+function nameClashes({ objects }: OwnManifests, namespace: string) {
+  return objects
+    .filter(({ manifest }) => ['Deployment', 'Service'].includes(manifest.kind))
+    .filter(
+      ({ manifest }) =>
+        manifest.metadata.namespace === namespace && MONITORING.includes(manifest.metadata.name),
+    )
+    .map(({ manifest, file }) => ({
+      file,
+      field: `${manifest.kind} ${manifest.metadata.name}: metadata.name`,
+      message: 'Faultline brings one of that name into this namespace: expected another name',
+    }));
+}

@@ -1,0 +1,140 @@
+/**
+ * The ledger's tap where results are objects: a function that the load asked for is processed when its status says that its image is
+ * built, or that it failed. A build that was done twice is seen by its Jobs. The state stays in the API server: what happens while
+ * the watch is away is seen when it is back.
+ */
+import { BatchV1Api, CustomObjectsApi, KubeConfig, makeInformer, type V1Job } from '@kubernetes/client-node';
+import type { Processed, Tap } from '../../tap.ts';
+
+/** Source: PLATFORM.md, "Life of a function". */
+export const LAMBDA = {
+  ...{ group: 'lambda.knative.io', version: 'v1alpha1', plural: 'lambdafunctions', kind: 'LambdaFunction' },
+  nameLabel: 'lambda.knative.io/name',
+  buildLabel: 'lambda.knative.io/build',
+} as const;
+
+/** Set on what the load asks for, so that its result is told apart. */
+export const EVENT_ID = 'faultline.dev/event-id';
+
+const RECONNECT_MS = 500;
+/** After the image is built; Ready may be said of one that was never built. */
+const BUILT = ['Deploying', 'Ready'];
+
+export interface LambdaStatus {
+  phase?: string;
+  buildStatus?: { imageURI?: string };
+  conditions?: { type: string; status: string }[];
+}
+interface Lambda {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: { name?: string; annotations?: Record<string, string> };
+  status?: LambdaStatus;
+}
+
+/** What a status says of the build that was asked for; undefined while it says nothing final. */
+export function resultOf({
+  phase,
+  conditions = [],
+  buildStatus,
+}: LambdaStatus): Pick<Processed, 'result' | 'artifact'> | undefined {
+  if (phase === 'Failed') return { result: 'failed', artifact: undefined };
+  const built = conditions.some((c) => c.type === 'BuildReady' && c.status === 'True');
+  if (built && BUILT.includes(phase ?? '')) return { result: 'completed', artifact: buildStatus?.imageURI };
+  return undefined;
+}
+
+/** @throws Error when the first list does not come */
+export async function openObjectTap(kubeconfig: string, namespace: string): Promise<Tap> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const processed = new Map<string, Processed>();
+  /**
+   * By function: its Jobs that built an image or are about to, and the event that asked for it. One that is at work beside one that is
+   * done counts already: nobody waits for its end.
+   */
+  const jobs = new Map<string, Set<string>>();
+  const events = new Map<string, string>();
+  const timesBuilt = (name: string) => Math.max(1, jobs.get(name)?.size ?? 0);
+
+  const { group, version, plural } = LAMBDA;
+  const objects = config.makeApiClient(CustomObjectsApi);
+  const lambdas = watch<Lambda>(
+    config,
+    `/apis/${group}/${version}/namespaces/${namespace}/${plural}`,
+    () => objects.listNamespacedCustomObject({ group, version, namespace, plural }),
+    ({ metadata, status }) => {
+      const id = metadata?.annotations?.[EVENT_ID];
+      const name = metadata?.name ?? '';
+      if (id === undefined || processed.has(id)) return;
+      const found = resultOf(status ?? {});
+      if (!found) return;
+      events.set(name, id);
+      processed.set(id, { ...found, firstWallMs: Date.now(), events: timesBuilt(name) });
+    },
+    () => {},
+  );
+  const count = ({ metadata }: V1Job, builds: boolean) => {
+    const name = metadata?.labels?.[LAMBDA.nameLabel];
+    if (name === undefined) return;
+    const own = jobs.get(name) ?? new Set();
+    if (builds) own.add(metadata?.uid ?? '');
+    else own.delete(metadata?.uid ?? '');
+    jobs.set(name, own);
+    const known = processed.get(events.get(name) ?? '');
+    if (known) known.events = timesBuilt(name);
+  };
+  const batch = config.makeApiClient(BatchV1Api);
+  const labelSelector = `${LAMBDA.buildLabel}=true`;
+  const builds = watch<V1Job>(
+    config,
+    `/apis/batch/v1/namespaces/${namespace}/jobs`,
+    () => batch.listNamespacedJob({ namespace, labelSelector }),
+    (job) => count(job, !job.status?.failed),
+    // What was taken away in its work built nothing; what was done stays done.
+    (job) => count(job, (job.status?.succeeded ?? 0) > 0),
+    labelSelector,
+  );
+  await Promise.all([lambdas.start(), builds.start()]);
+  return {
+    processed,
+    garbled: [],
+    listening: () => lambdas.listening() && builds.listening(),
+    async close() {
+      await Promise.all([lambdas.stop(), builds.stop()]);
+    },
+  };
+}
+
+function watch<T extends object>(
+  config: KubeConfig,
+  path: string,
+  list: () => Promise<unknown>,
+  onSeen: (object: T) => void,
+  onGone: (object: T) => void,
+  labelSelector?: string,
+) {
+  const informer = makeInformer<T>(config, path, list as never, labelSelector);
+  informer.on('add', onSeen);
+  informer.on('update', onSeen);
+  informer.on('delete', onGone);
+  let stopped = false;
+  let listening = false;
+  const start = async () => {
+    await informer.start();
+    listening = true;
+  };
+  const again = () => {
+    listening = false;
+    if (!stopped) setTimeout(() => void start().catch(again), RECONNECT_MS);
+  };
+  informer.on('error', again);
+  return {
+    start,
+    listening: () => listening,
+    stop() {
+      stopped = true;
+      return informer.stop();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/** What the cluster and its registries say before the user's own platform comes. */
+import type { Kubernetes } from '../../../kind/kubernetes.ts';
+import { REGISTRY } from '../../../kind/registry.ts';
+import type { Surroundings } from './preflight.ts';
+
+const ANSWER_WITHIN_MS = 5000;
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ');
+
+/** @param registry where this host reaches the cluster's own registry: `host:port` */
+export async function surroundings(cluster: Kubernetes, registry: string): Promise<Surroundings> {
+  const [kinds, namespaces] = await Promise.all([
+    // The last two columns are there for every resource; short names are not.
+    cluster.do('api-resources', '--no-headers', '--output=wide'),
+    cluster.do('get', 'namespaces', '--output=jsonpath={.items[*].metadata.name}'),
+  ]);
+  return {
+    kinds: new Set(kinds.split('\n').flatMap((line) => kindOf(line) ?? [])),
+    namespaces: new Set(namespaces.split(/\s+/)),
+    imageProblem: (image) => imageProblem(image, registry),
+    // Pods resolve the names of Services, this host does not; nodes, which pull images, do not either.
+    registryProblem: async (name) =>
+      /\.svc(?=[.:]|$)/.test(name) ? undefined : registryProblem(name, registry),
+  };
+}
+
+/** `apps/v1/Deployment` of a line of `kubectl api-resources`. */
+export function kindOf(line: string): string | undefined {
+  const [, apiVersion, kind] = /\s(\S*v\d\S*)\s+(?:true|false)\s+(\S+)/.exec(line) ?? [];
+  return apiVersion === undefined ? undefined : `${apiVersion}/${kind}`;
+}
+
+/** `host:port/path:tag` in its parts; a first part without a dot, a colon or `localhost` is no host. */
+export function partsOf(image: string): { host: string; path: string; reference: string } {
+  const [, name = '', digest] = /^([^@]*)(?:@(.*))?$/.exec(image) ?? [];
+  const [, path = '', tag] = /^(.*?)(?::([^/:]*))?$/.exec(name) ?? [];
+  const reference = digest ?? tag ?? 'latest';
+  const [, host, rest] = /^(localhost(?::\d+)?|[^/]*[.:][^/]*)\/(.*)$/.exec(path) ?? [];
+  if (host !== undefined && rest !== undefined) return { host, path: rest, reference };
+  return { host: 'docker.io', path: path.includes('/') ? path : `library/${path}`, reference };
+}
+
+async function imageProblem(image: string, registry: string): Promise<string | undefined> {
+  if (image === '') return 'no image is named';
+  const { host, path, reference } = partsOf(image);
+  const unreachable = await registryProblem(host, registry);
+  if (unreachable !== undefined) return unreachable;
+  const response = await ask(`${baseOf(host, registry)}/v2/${path}/manifests/${reference}`);
+  // Who wants a token is not asked further: the nodes may have one.
+  return response instanceof Response && response.status === 404
+    ? `the registry has no such image (404)`
+    : undefined;
+}
+
+async function registryProblem(host: string, registry: string): Promise<string | undefined> {
+  if (/^localhost\b|^127\./.test(host))
+    return `on a node, ${host} is the node itself, where no registry is: the cluster's is ${REGISTRY}`;
+  const response = await ask(`${baseOf(host, registry)}/v2/`);
+  return response instanceof Response ? undefined : `its registry gives no answer (${response})`;
+}
+
+const baseOf = (host: string, registry: string) =>
+  host === REGISTRY
+    ? `http://${registry}`
+    : `https://${host === 'docker.io' ? 'registry-1.docker.io' : host}`;
+
+async function ask(url: string): Promise<Response | string> {
+  try {
+    return await fetch(url, {
+      method: 'HEAD',
+      headers: { accept: MANIFEST_TYPES },
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+  } catch (error) {
+    const { cause, message } = error as Error & { cause?: Error };
+    return cause?.message || message;
+  }
+}
