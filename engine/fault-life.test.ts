@@ -163,6 +163,25 @@ describe('the life of a fault', () => {
     expect(types()).not.toContain('fault.error');
   });
 
+  it('tells what became of an injection that was not complete at its end', async () => {
+    let fail = () => {};
+    const { it: fault } = life(async (allow) => {
+      allow(IMPACT);
+      await new Promise<void>((_resolve, reject) => {
+        fail = () => reject(new Error('nothing to be killed'));
+      });
+      return 'done';
+    });
+    const begun = fault.begin();
+    await expect.poll(() => types().includes('fault.impact')).toBe(true);
+    const ended = fault.end();
+    fail();
+    await Promise.all([begun, ended]);
+    expect(entries()).toContainEqual(
+      expect.objectContaining({ type: 'fault.error', step: 'overtaken', message: 'nothing to be killed' }),
+    );
+  });
+
   it('does not begin when its end came while the probe looked', async () => {
     const { it: fault } = life(async (allow) => {
       allow(IMPACT);

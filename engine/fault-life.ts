@@ -97,8 +97,10 @@ export class FaultLife {
       if (error instanceof GuardrailError) {
         await this.overIfClean();
         this.onRefused(error.message);
-      } else if (!this.isOver())
-        this.journal.write({ type: 'fault.error', fault, step: 'inject', message: (error as Error).message });
+      } else {
+        const step = this.isOver() ? 'overtaken' : 'inject';
+        this.journal.write({ type: 'fault.error', fault, step, message: (error as Error).message });
+      }
       return;
     }
     if (!this.isOver() && (await this.watch('fault.effect-seen'))) await this.hold();

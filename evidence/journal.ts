@@ -45,7 +45,10 @@ export const JournalEntry = z.discriminatedUnion('type', [
   entry('fault.effect-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),
   entry('fault.effect-not-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),
   entry('fault.audit', { fault: z.string(), clean: z.boolean(), leaks: z.array(z.string()) }),
-  /** `step`: inject, revert, probe; or guardrail: the user's guardrails did not allow an act, and it was not done. */
+  /**
+   * `step`: inject, revert, probe; guardrail: the user's guardrails did not allow an act, and it was not done; overtaken: the end of the
+   * fault came before its injection was complete.
+   */
   entry('fault.error', { fault: z.string(), step: z.string(), message: z.string() }),
   entry('load.started', { stream: z.string() }),
   entry('load.ended', { stream: z.string(), exitCode: z.number().nullable(), detail: z.string().optional() }),

@@ -13,9 +13,11 @@ import { required } from './required.ts';
 const WAIT_MS = 60_000;
 /** After this, a container that was killed is seen as such by the API. */
 const KILLED_WITHIN_MS = 8000;
+const LOOK_EVERY_MS = 200;
 const RUNNING =
   '--output=jsonpath={range .items[?(@.status.containerStatuses[0].state.running)]}{.metadata.name} {.metadata.labels.job-name}{"\\n"}{end}';
-const FAILED = '--output=jsonpath={range .items[?(@.status.failed)]}{.metadata.name} {end}';
+const ENDED =
+  '--output=jsonpath={range .items[*]}{.metadata.name} {.status.failed}/{.status.succeeded}{"\\n"}{end}';
 
 export const buildsKilled: FaultKind = {
   kind: 'builds-killed',
@@ -34,9 +36,32 @@ export const buildsKilled: FaultKind = {
     const undo = cluster.undo.delete(`podchaos.chaos-mesh.org/faultline-${name}`);
     let jobs: string[] = [];
     const builds = ['--selector=lambda.knative.io/build=true'];
-    const failed = async () => {
-      const said = await cluster.kubectl('get', 'jobs', ...builds, FAILED);
-      return said.split(/\s+/).filter((job) => jobs.includes(job));
+    const ended = async () => {
+      const said = await cluster.kubectl('get', 'jobs', ...builds, ENDED);
+      const own = said.split('\n').map((line) => line.split(' ') as [string, string]);
+      const ofThose = (how: RegExp) =>
+        own.flatMap(([job, end]) => (jobs.includes(job) && how.test(end) ? [job] : []));
+      return { failed: ofThose(/^[1-9]/), succeeded: ofThose(/[1-9]$/) };
+    };
+    /** Whether one of them is seen to have failed; false when they were done before it came, and so can not be killed. */
+    const strike = async (object: ChaosObject): Promise<boolean> => {
+      let refusal: Error | undefined;
+      const injecting = cluster.inject(object).catch((error: Error) => {
+        refusal = error;
+      });
+      const soon = performance.now() + KILLED_WITHIN_MS;
+      let done = false;
+      while (!done && performance.now() < soon) {
+        const { failed, succeeded } = await ended();
+        if (failed.length > 0) return true;
+        done = succeeded.length === jobs.length;
+        if (refusal && !done) throw refusal;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      }
+      // Taken away, it is not waited for any more: Chaos Mesh would try for ever.
+      await cluster.recover(object);
+      await injecting;
+      return false;
     };
     return {
       undo: [undo],
@@ -51,16 +76,10 @@ export const buildsKilled: FaultKind = {
             jobs = running.map(([, job]) => job);
             const pods = running.map(([name]) => ({ namespace: cluster.namespace, name }));
             allow({ pods, nodes: [], workloads: [] });
-            const object = chaos(running.map(([pod]) => pod));
-            await cluster.inject(object);
-            const soon = performance.now() + KILLED_WITHIN_MS;
-            while (performance.now() < soon)
-              if ((await failed()).length > 0)
-                return `SIGKILL to Kaniko in ${running.map(([pod]) => pod).join(', ')}`;
-            // They were done before it came.
-            await cluster.recover(object);
+            const names = running.map(([pod]) => pod);
+            if (await strike(chaos(names))) return `SIGKILL to Kaniko in ${names.join(', ')}`;
           }
-          await new Promise((resolve) => setTimeout(resolve, 200));
+          await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
         }
         throw new HarnessError(`in ${WAIT_MS / 1000} s no build was killed in its work: was there any?`);
       },
@@ -70,10 +89,10 @@ export const buildsKilled: FaultKind = {
       },
       async probe() {
         if (jobs.length === 0) return { seen: false, detail: 'no build is to be killed' };
-        const gone = await failed();
+        const { failed } = await ended();
         return {
-          seen: gone.length > 0,
-          detail: `killed: ${jobs.join(', ')}; failed: ${gone.join(', ') || 'none'}`,
+          seen: failed.length > 0,
+          detail: `killed: ${jobs.join(', ')}; failed: ${failed.join(', ') || 'none'}`,
         };
       },
       audit: async () => leftover(undo),

@@ -107,7 +107,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     probe: async () => ({ seen: true, detail: 'no answer' }),
   } as Partial<ComponentDriver> as ComponentDriver;
   const drivers: Drivers = { cluster, components };
-  return { drivers, asked, injected, rehearsed, lost, answerMs, first, answer };
+  return { drivers, cluster, asked, injected, rehearsed, lost, answerMs, first, answer };
 }
 
 describe('component-unstartable', () => {
@@ -151,7 +151,10 @@ describe('builds-killed', () => {
   const running = 'a-build-1-x a-build-1\nb-build-2-y b-build-2\n';
 
   it('kills Kaniko in every build that runs, and is seen when a Job of them has failed', async () => {
-    const { drivers, injected } = lab({ 'get pods': running, 'get jobs': 'other b-build-2 ' });
+    const { drivers, injected } = lab({
+      'get pods': running,
+      'get jobs': 'other 1/\na-build-1 /\nb-build-2 1/\n',
+    });
     const fault = buildsKilled.arm('it', {}, drivers);
     expect((await fault.probe()).seen).toBe(false);
     await fault.inject(() => {});
@@ -167,6 +170,33 @@ describe('builds-killed', () => {
     await fault.revert();
     expect((await fault.probe()).seen).toBe(false);
     expect(fault.undo).toMatchObject([{ object: 'podchaos.chaos-mesh.org/faultline-it' }]);
+  });
+
+  it('takes the next ones when these were done before it came, which Chaos Mesh then tries to kill for ever', async () => {
+    const answers = { 'get pods': running, 'get jobs': 'a-build-1 /1\nb-build-2 /1\n' };
+    const { drivers, cluster, injected } = lab(answers);
+    let giveUp = () => {};
+    cluster.inject = async (object) => {
+      injected.push(object);
+      if (injected.length === 1)
+        await new Promise<void>((_resolve, reject) => {
+          giveUp = () => reject(new Error('not found'));
+        });
+    };
+    cluster.recover = async () => {
+      giveUp();
+      answers['get pods'] = 'c-build-1-z c-build-1\n';
+      answers['get jobs'] = 'c-build-1 1/\n';
+    };
+    expect(await buildsKilled.arm('it', {}, drivers).inject(() => {})).toBe(
+      'SIGKILL to Kaniko in c-build-1-z',
+    );
+  });
+
+  it('says what Chaos Mesh said when it does not kill what is at work', async () => {
+    const { drivers, cluster } = lab({ 'get pods': running, 'get jobs': 'a-build-1 /\nb-build-2 /1\n' });
+    cluster.inject = () => Promise.reject(new Error('AllInjected=False'));
+    await expect(buildsKilled.arm('it', {}, drivers).inject(() => {})).rejects.toThrow('AllInjected=False');
   });
 });
 

@@ -51,13 +51,18 @@ export async function checkFaults(c: Context): Promise<Finding> {
 function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
   const { planned } = f;
   const refused = f.errors.find((e) => e.step === 'guardrail');
-  const broken = f.errors.find((e) => e.step !== 'probe' && e !== refused);
+  const overtaken = f.errors.find((e) => e.step === 'overtaken');
+  const broken = f.errors.find((e) => e.step !== 'probe' && e !== refused && e !== overtaken);
   if (broken) return ['error', `the injector failed at ${broken.step}: ${broken.message}`];
   if (f.auditClean === false)
     return ['error', `the undo left something behind: ${f.leaks.join(', ') || 'not named'}`];
   if (refused) return ['unknown', `a guardrail kept it from acting: ${refused.message}`];
   if (f.injectingMs === null) return ['unknown', 'it was never injected'];
-  if (f.injectedMs === null) return ['unknown', 'its injection was begun and never completed'];
+  if (f.injectedMs === null)
+    return [
+      'unknown',
+      `its injection was begun and never completed${overtaken ? `: when it was reverted, ${overtaken.message}` : ''}`,
+    ];
   if (f.revertingMs !== null && f.revertedMs === null)
     return ['error', 'its revert was begun and never completed'];
   if (f.revertedMs !== null && f.effectGoneMs === null)

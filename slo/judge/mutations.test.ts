@@ -280,6 +280,21 @@ describe('a lost or changed line of the journal', () => {
       'fault/kill-builder',
     ],
     [
+      'its end came before it was injected',
+      (r) => {
+        keep(r.journal, (e) => e.type !== 'fault.injected');
+        r.journal.push({
+          t: 21_000,
+          type: 'fault.error',
+          fault: 'kill-builder',
+          step: 'overtaken',
+          message: 'nothing to be killed',
+        });
+      },
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
       'the effect was there before',
       (r) =>
         r.journal.push({
