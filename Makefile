@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 NODE := node_modules/.bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo e2e test bench lint engine engine-down cluster cluster-check cluster-down
+.PHONY: help setup setup-test demo e2e test bench lint engine engine-down cluster cluster-check cluster-down images
 
 help:
 	@echo 'make setup   install what is missing to run scenarios (quiet when nothing is)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench   set up, then the benchmarks'
 	@echo 'make e2e     the platform on a kind cluster, real builds, Knative and Chaos Mesh; SCENARIO=kaniko-killed only this one'
 	@echo 'make engine  install and start a container engine where none answers (Debian, root); engine-down ends it'
+	@echo 'make images  build what runs on a cluster of yours, and push it: REGISTRY=host:port, INSIDE= as the nodes know it'
 	@echo 'make cluster a kind cluster with Knative, Kaniko and Chaos Mesh, built from source (WORKERS=2); cluster-check'
 	@echo '             tries it: build, deploy, scale to zero and back, partition, kill; cluster-down takes it away'
 
@@ -40,6 +41,6 @@ bench: setup
 e2e: setup
 	@$(NODE) scripts/e2e.ts
 
-engine cluster cluster-check engine-down cluster-down:
+engine cluster cluster-check engine-down cluster-down images:
 	@scripts/setup.sh packages
 	@$(NODE) scripts/kind.ts $@

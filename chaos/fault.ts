@@ -70,6 +70,8 @@ export interface Abilities {
     /** What holds the pods of each component: its namespace, and the kind as RBAC has it, `deployments`. */
     owners: Record<string, { namespace: string; resource: string }>;
     workers: number;
+    /** Nodes and the API server's process are containers of this host: they can be stopped and limited from here. */
+    machines: boolean;
     /** Components that this host can ask something of. */
     doors: string[];
     /** Components whose containers have a shell, from which can be looked as they see it. */
@@ -106,6 +108,11 @@ export function refuseNoCluster(abilities: Abilities, workers = 0): string | und
   if (abilities.cluster.workers < workers)
     return `the cluster has ${abilities.cluster.workers} workers: expected at least ${workers}`;
   return undefined;
+}
+
+export function refuseNoMachines({ target, cluster }: Abilities): string | undefined {
+  if (cluster?.machines !== false) return undefined;
+  return `target ${target} can not do this: its nodes are no containers of this host`;
 }
 
 /** @param able the components with which it can be done @param parameter that names the component */

@@ -1,5 +1,9 @@
 import type { CommandModule } from 'yargs';
-import { clusterFacts } from '../targets/kind/doctor.ts';
+import { loadGuardrails } from '../chaos/guardrails/file.ts';
+import { existingFacts } from '../targets/cluster/doctor.ts';
+import { TARGET_NAMES } from '../targets/index.ts';
+import { type ClusterFact, clusterFacts } from '../targets/kind/doctor.ts';
+import { loadProfile } from '../targets/profile.ts';
 import { type Finding, findTools } from '../tools/find.ts';
 import { thisMachine } from '../tools/machine.ts';
 import { type MachineFact, machineFacts } from '../tools/machine-facts.ts';
@@ -14,6 +18,9 @@ interface DoctorOptions {
   quiet: boolean;
   for: string;
   target: string;
+  cluster: string | undefined;
+  profile: string;
+  guardrails: string | undefined;
 }
 
 /** One row of `faultline doctor --json`. */
@@ -48,10 +55,21 @@ export const doctorCommand: CommandModule<object, DoctorOptions> = {
         describe: 'What the tools are needed for: scenarios, or the project’s own tests as well',
       })
       .option('target', {
-        choices: ['local', 'kind'],
+        choices: TARGET_NAMES,
         default: 'local',
-        describe: 'kind: look at the container engine, the cluster and the machine that it needs, too',
-      }),
+        describe:
+          'kind: look at the container engine, the cluster and the machine that it needs, too; cluster: at the one that --cluster describes',
+      })
+      .option('cluster', { type: 'string', describe: 'With target cluster: the file that describes it' })
+      .option('profile', {
+        type: 'string',
+        default: 'reference',
+        describe: 'With target cluster: of the platform',
+      })
+      .option('guardrails', {
+        type: 'string',
+        describe: 'With target cluster: the file that lists it',
+      }) as never,
   handler: doctor,
 };
 
@@ -64,7 +82,7 @@ async function doctor(options: DoctorOptions): Promise<void> {
   const [findings, facts, cluster] = await Promise.all([
     findTools(TOOL_NAMES, machine),
     machineFacts(machine),
-    options.target === 'kind' ? clusterFacts() : [],
+    factsOf(options),
   ]);
   const rows = findings.map((finding) => rowOf(finding, needed));
   const missing = rows.filter((row) => row.needed && !row.found);
@@ -78,6 +96,12 @@ async function doctor(options: DoctorOptions): Promise<void> {
   print(rows, facts, missing);
   for (const { name, ok, value } of cluster)
     process.stdout.write(`${ok ? '  ' : '! '}${name.padEnd(18)} ${value}\n`);
+}
+
+async function factsOf({ target, cluster, profile, guardrails }: DoctorOptions): Promise<ClusterFact[]> {
+  if (target === 'kind') return clusterFacts();
+  if (target !== 'cluster') return [];
+  return existingFacts(cluster, loadProfile(profile), loadGuardrails(guardrails));
 }
 
 /** Installs, telling each step on standard error; Ctrl-C ends the steps and leaves a state to go on from. */

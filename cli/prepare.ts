@@ -14,7 +14,7 @@ import type { Plan } from '../evidence/plan.ts';
 import { loadScenarios, type ScenarioFile } from '../scenarios/load.ts';
 import { makePlan } from '../scenarios/plan.ts';
 import { SCRIPTS } from '../scenarios/schema.ts';
-import { chooseTarget, TARGETS } from '../targets/index.ts';
+import { chooseTarget, TARGET_NAMES, type TargetChoice } from '../targets/index.ts';
 import { loadProfile, type Profile } from '../targets/profile.ts';
 import type { Target } from '../targets/target.ts';
 import { resolveTool } from '../tools/resolve.ts';
@@ -23,6 +23,8 @@ export interface TargetOptions {
   target: string;
   profile: string;
   platform: string | undefined;
+  cluster: string | undefined;
+  guardrails: string | undefined;
   timeScale: number;
   defect: string[];
 }
@@ -31,7 +33,6 @@ export interface PlanOptions extends TargetOptions {
   scenarios: string[];
   seed: number | undefined;
   loadScale: string[];
-  guardrails: string | undefined;
 }
 
 export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
@@ -39,7 +40,7 @@ export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
     .option('target', {
       type: 'string',
       default: 'local',
-      describe: `Where it runs: ${[...TARGETS.keys()].join(', ')}`,
+      describe: `Where it runs: ${TARGET_NAMES.join(', ')}`,
     })
     .option('profile', {
       type: 'string',
@@ -49,7 +50,16 @@ export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
     .option('platform', {
       type: 'string',
       describe:
-        'Directory of your own platform: a kustomize base or manifests; with its --profile, on target kind',
+        'Directory of your own platform: a kustomize base or manifests; with its --profile, on targets kind and cluster',
+    })
+    .option('cluster', {
+      type: 'string',
+      describe: 'With target cluster: the file that describes your cluster',
+    })
+    .option('guardrails', {
+      type: 'string',
+      describe:
+        'File that says what faults may touch; default: FAULTLINE_GUARDRAILS, ~/.config/faultline/guardrails.yaml',
     })
     .option('time-scale', {
       type: 'number',
@@ -76,11 +86,6 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
       type: 'number',
       describe: 'Seed of everything random in the load; the report names it',
     })
-    .option('guardrails', {
-      type: 'string',
-      describe:
-        'File that says what faults may touch; default: FAULTLINE_GUARDRAILS, ~/.config/faultline/guardrails.yaml',
-    })
     .option('load-scale', {
       type: 'string',
       array: true,
@@ -100,8 +105,7 @@ export interface Prepared {
 
 /** @throws RefusedError with every problem of the options and of all scenarios; nothing was started. */
 export async function prepare(options: PlanOptions): Promise<Prepared> {
-  const { target, profile, seed } = checkOptions(options);
-  const guardrails = loadGuardrails(options.guardrails);
+  const { target, profile, guardrails, seed } = checkOptions(options);
   const files = loadScenarios(options.scenarios.map(scenarioFile));
   const abilities = await target.abilities();
   const loaded = loadCatalog({
@@ -143,11 +147,13 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
 export function checkOptions(options: TargetOptions & { seed?: number | undefined }): {
   target: Target;
   profile: Profile;
+  guardrails: Guardrails;
   seed: number;
 } {
   const problems: Diagnostic[] = [];
   const profile = loadProfile(options.profile);
-  const target = chooseTarget(options.target, profile, options.platform);
+  const guardrails = loadGuardrails(options.guardrails);
+  const target = chooseTarget({ ...chosen(options), profile, guardrails });
   if (!Number.isFinite(options.timeScale) || options.timeScale < 1)
     problems.push({
       file: '--time-scale',
@@ -164,7 +170,16 @@ export function checkOptions(options: TargetOptions & { seed?: number | undefine
       });
   }
   if (problems.length > 0) throw new RefusedError(problems);
-  return { target, profile, seed };
+  return { target, profile, guardrails, seed };
+}
+
+/** What of a target is named on the command line. */
+function chosen({ target, platform, cluster }: TargetOptions): Omit<TargetChoice, 'profile' | 'guardrails'> {
+  return {
+    name: target,
+    ...(platform === undefined ? {} : { platform }),
+    ...(cluster === undefined ? {} : { cluster }),
+  };
 }
 
 /** `builds=0.05`, or `0.5` for every stream without a factor of its own. */

@@ -9,8 +9,6 @@ import { type PlanOptions, planOptions, prepare } from './prepare.ts';
 interface RightsOptions extends PlanOptions {
   account: string;
   check: boolean;
-  kubeconfig: string | undefined;
-  context: string | undefined;
 }
 
 export const rightsCommand: CommandModule<object, RightsOptions> = {
@@ -28,9 +26,7 @@ export const rightsCommand: CommandModule<object, RightsOptions> = {
         type: 'boolean',
         default: false,
         describe: 'Ask the cluster instead what this account lacks; exit 64 when it lacks something',
-      })
-      .option('kubeconfig', { type: 'string', describe: 'For --check; default: that of make cluster' })
-      .option('context', { type: 'string', describe: 'For --check: of the kubeconfig' }) as never,
+      }) as never,
   handler: rights,
 };
 
@@ -41,11 +37,12 @@ async function rights(options: RightsOptions): Promise<void> {
       { file: '--account', message: `expected namespace/name of a ServiceAccount, got "${options.account}"` },
     ]);
   const prepared = await prepare(options);
-  if (prepared.abilities.cluster === undefined)
+  const way = prepared.target.way?.();
+  if (way === undefined)
     throw new RefusedError([
       {
         file: '--target',
-        message: `target ${options.target} is no cluster, and needs no rights: expected kind`,
+        message: `target ${options.target} is no cluster, and needs no rights: expected kind or cluster`,
       },
     ]);
   const faults = prepared.scenarios.flatMap(({ makePlan }) => makePlan(new Date()).faults);
@@ -55,11 +52,7 @@ async function rights(options: RightsOptions): Promise<void> {
     process.stdout.write(manifests.map((manifest) => `---\n${stringify(manifest)}`).join(''));
     return;
   }
-  const missing = await missingRights(needed, {
-    user: `system:serviceaccount:${namespace}:${name}`,
-    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
-    ...(options.context === undefined ? {} : { context: options.context }),
-  });
+  const missing = await missingRights(needed, way, `system:serviceaccount:${namespace}:${name}`);
   if (missing.length > 0)
     throw new RefusedError(missing.map((right) => ({ file: options.account, message: `may not ${right}` })));
   process.stdout.write(`${options.account} may do what ${faults.length} faults need.\n`);

@@ -9,7 +9,7 @@ export const upCommand: CommandModule<object, TargetOptions> = {
   describe: 'Bring the target up and leave it up, to look around; ends with `faultline down`',
   builder: (y) => targetOptions(y) as never,
   async handler(options) {
-    const { target, profile } = checkOptions(options);
+    const { target, profile, guardrails } = checkOptions(options);
     const { catalog, rules } = loadCatalog({
       profile,
       timeScale: options.timeScale,
@@ -20,6 +20,8 @@ export const upCommand: CommandModule<object, TargetOptions> = {
       target: target.name,
       profile: resolve(profile.file),
       ...(options.platform === undefined ? {} : { platform: resolve(options.platform) }),
+      ...(options.cluster === undefined ? {} : { cluster: resolve(options.cluster) }),
+      ...(guardrails.file === undefined ? {} : { guardrails: resolve(guardrails.file) }),
       timeScale: options.timeScale,
       defects: options.defect,
       rules,

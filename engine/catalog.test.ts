@@ -15,7 +15,7 @@ const kind: Abilities = {
   cluster: {
     namespace: 'lab',
     owners: {},
-    ...{ workers: 2, doors: ['builder'], shells: ['builder'], shapers: ['tbf'] },
+    ...{ workers: 2, machines: true, doors: ['builder'], shells: ['builder'], shapers: ['tbf'] },
   },
 };
 const local: Abilities = { ...kind, target: 'local' };
@@ -91,7 +91,18 @@ test('what needs a cluster is refused where there is none', () => {
   expect(() =>
     plan(
       'dr-node-lost',
-      { ...kind, cluster: { namespace: 'lab', owners: {}, workers: 1, doors: [], shells: [], shapers: [] } },
+      {
+        ...kind,
+        cluster: {
+          namespace: 'lab',
+          owners: {},
+          workers: 1,
+          machines: true,
+          doors: [],
+          shells: [],
+          shapers: [],
+        },
+      },
       10,
     ),
   ).toThrow(/has 1 workers: expected at least 2/);

@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadGuardrails } from '../chaos/guardrails/file.ts';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
 import { chooseTarget } from '../targets/index.ts';
 import { loadProfile } from '../targets/profile.ts';
@@ -18,7 +19,12 @@ undo.record('make the directory', { op: 'remove-directory', path: request.direct
 undo.record('start processes', { op: 'kill-marked', run: request.runId });
 
 try {
-  const target = chooseTarget(request.target, loadProfile(request.profile), request.platform);
+  const target = chooseTarget({
+    ...request,
+    name: request.target,
+    profile: loadProfile(request.profile),
+    guardrails: loadGuardrails(request.guardrails),
+  });
   // What Alertmanager delivers is taken and dropped: `up` has nobody to judge it.
   const receiver = await startAlertReceiver(await target.hostAddress());
   const running = await target.up({

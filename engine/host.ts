@@ -13,9 +13,11 @@ export const HOST_STATE = 'state.json';
 export interface HostRequest {
   /** Name of the target. */
   target: string;
-  /** As on the command line; the directory absolute. */
+  /** As on the command line; files and directories absolute. */
   profile: string;
   platform?: string;
+  cluster?: string;
+  guardrails?: string;
   runId: string;
   directory: string;
   timeScale: number;

@@ -37,6 +37,37 @@ export interface BuildImages {
   functionBase: string;
 }
 
+const pusher =
+  (engine: Engine, registry: Registry, tell: Tell) => async (name: string, image: CommandImage) => {
+    const tag = contentTag(name, [image, image.files.map(contentOf)]);
+    await ensureImage(engine, tag, tell, () => commandImage(engine, tag, image));
+    return registry.push(tag);
+  };
+
+/** @param directory in which Kaniko was built */
+export async function buildImages(
+  engine: Engine,
+  registry: Registry,
+  directory: string,
+  tell: Tell,
+): Promise<BuildImages> {
+  const push = pusher(engine, registry, tell);
+  return {
+    kaniko: await push('kaniko', {
+      // As root, and at the one place that it does not empty between the stages of a build. Source: Kaniko's deploy/Dockerfile.
+      ...{ from: 'scratch', files: [join(directory, 'executor')], directory: '/kaniko' },
+      env: { HOME: '/root', USER: 'root', DOCKER_CONFIG: '/kaniko/.docker/' },
+      entrypoint: ['/kaniko/executor'],
+    }),
+    functionBase: await push('function-base', {
+      from: await systemImage(engine, 'tools-system', TOOLS_SYSTEM, tell),
+      files: [process.execPath, join(import.meta.dirname, '../platform/runtime/host.ts')],
+      user: NOBODY,
+      entrypoint: ['/usr/local/bin/node', '/usr/local/bin/host.ts'],
+    }),
+  };
+}
+
 /** Pushes what add-ons and builds need, puts Knative Serving and its ingress on the cluster, and waits until they are available. */
 export async function installAddOns(
   engine: Engine,
@@ -45,11 +76,7 @@ export async function installAddOns(
   directories: AddOns,
   tell: Tell,
 ): Promise<BuildImages> {
-  const push = async (name: string, image: CommandImage): Promise<string> => {
-    const tag = contentTag(name, [image, image.files.map(contentOf)]);
-    await ensureImage(engine, tag, tell, () => commandImage(engine, tag, image));
-    return registry.push(tag);
-  };
+  const push = pusher(engine, registry, tell);
   const service = (directory: string, command: string): Promise<string> =>
     push(command, {
       ...{ from: 'scratch', files: [join(directory, command)], user: NOBODY },
@@ -60,18 +87,7 @@ export async function installAddOns(
   for (const path of ADD_ONS.knative.commands)
     images[path] = await service(directories.knative, basename(path));
   const traefik = await service(directories.traefik, 'traefik');
-  const kaniko = await push('kaniko', {
-    // As root, and at the one place that it does not empty between the stages of a build. Source: Kaniko's deploy/Dockerfile.
-    ...{ from: 'scratch', files: [join(directories.kaniko, 'executor')], directory: '/kaniko' },
-    env: { HOME: '/root', USER: 'root', DOCKER_CONFIG: '/kaniko/.docker/' },
-    entrypoint: ['/kaniko/executor'],
-  });
-  const functionBase = await push('function-base', {
-    from: await systemImage(engine, 'tools-system', TOOLS_SYSTEM, tell),
-    files: [process.execPath, join(import.meta.dirname, '../platform/runtime/host.ts')],
-    user: NOBODY,
-    entrypoint: ['/usr/local/bin/node', '/usr/local/bin/host.ts'],
-  });
+  const forBuilds = await buildImages(engine, registry, directories.kaniko, tell);
 
   const controller = await service(directories['chaos-mesh'], 'chaos-controller-manager');
   const daemon = await push('chaos-daemon', {
@@ -109,7 +125,7 @@ export async function installAddOns(
   await cluster.available(CHAOS_NAMESPACE, READY_WITHIN_S);
   await cluster.do('rollout', 'status', 'daemonset', '-n', CHAOS_NAMESPACE, `--timeout=${READY_WITHIN_S}s`);
   tell(`done     Chaos Mesh (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-  return { kaniko, functionBase };
+  return forBuilds;
 }
 
 const READY_WITHIN_S = 180;

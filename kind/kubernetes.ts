@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { type ExecResult, exec } from '../tools/exec.ts';
 import { kindCache } from './cache.ts';
-import { kubeconfigPath } from './cluster.ts';
 import { run } from './command.ts';
 
 export interface Manifest {
@@ -17,6 +16,13 @@ export interface Manifest {
 
 const UNDO_WITHIN_MS = 150_000;
 
+/** How a process that knows nothing of the run reaches a cluster. */
+export interface Way {
+  kubectl: string;
+  /** With one context: what is done later must not go elsewhere because somebody switched it meanwhile. */
+  kubeconfig: string;
+}
+
 /** Kinds that others need to be there first. */
 const FIRST = ['Namespace', 'CustomResourceDefinition'];
 
@@ -26,9 +32,9 @@ export class Kubernetes {
   readonly way: readonly string[];
 
   /** @param as a user whose rights it has instead of the cluster's administrator's */
-  constructor(kubectl: string, as?: string) {
+  constructor({ kubectl, kubeconfig }: Way, as?: string) {
     this.kubectl = kubectl;
-    this.way = [`--kubeconfig=${kubeconfigPath()}`, ...(as === undefined ? [] : [`--as=${as}`])];
+    this.way = [`--kubeconfig=${kubeconfig}`, ...(as === undefined ? [] : [`--as=${as}`])];
   }
 
   /** @returns what kubectl printed */

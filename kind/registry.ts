@@ -45,6 +45,11 @@ export async function startRegistry(engine: Engine, nodes: string[], tell: Tell)
   const published = await engine.docker(['port', NAME, `${PORT}/tcp`]);
   const address = /127\.0\.0\.1:\d+/.exec(published)?.[0];
   if (!address) throw new HarnessError(`the registry ${NAME} has no port on this host: ${published.trim()}`);
+  return registryAt(engine, address, REGISTRY);
+}
+
+/** @param address where the host reaches it @param inside what its images are called inside a cluster; each `host:port`, or with a path */
+export function registryAt(engine: Engine, address: string, inside: string): Registry {
   return {
     address,
     async push(tag) {
@@ -52,7 +57,7 @@ export async function startRegistry(engine: Engine, nodes: string[], tell: Tell)
       await engine.docker(['tag', tag, `${address}/${name}`]);
       await engine.docker(['push', '--quiet', `${address}/${name}`]);
       await engine.docker(['rmi', `${address}/${name}`]);
-      return `${REGISTRY}/${name}`;
+      return `${inside}/${name}`;
     },
   };
 }

@@ -1,10 +1,12 @@
 /**
- * What `make engine`, `make cluster` and their counterparts call: `engine`, `engine-down`, `cluster`, `cluster-down`.
- * Each is resumable, and quiet about what is there. WORKERS=N (2) sets the cluster's size.
+ * What `make engine`, `make cluster`, `make images` and their counterparts call.
+ * Each is resumable, and quiet about what is there. WORKERS=N (2) sets the cluster's size; REGISTRY=host:port and, where nodes know it
+ * by another name, INSIDE=host:port say where `images` pushes to.
  */
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { HarnessError, RefusedError } from '../base/errors.ts';
-import { buildAddOns, installAddOns } from '../kind/add-ons.ts';
+import { buildAddOns, buildImages, installAddOns } from '../kind/add-ons.ts';
 import { built } from '../kind/cache.ts';
 import { checkCluster } from '../kind/check.ts';
 import {
@@ -21,9 +23,9 @@ import { goCommands } from '../kind/go-build.ts';
 import { INGRESS_NODE_PORT } from '../kind/ingress.ts';
 import { Kubernetes } from '../kind/kubernetes.ts';
 import { nodeImage } from '../kind/node-image.ts';
-import { PINS } from '../kind/pins.ts';
+import { ADD_ONS, PINS } from '../kind/pins.ts';
 import { platformImage } from '../kind/platform-image.ts';
-import { startRegistry, stopRegistry } from '../kind/registry.ts';
+import { registryAt, startRegistry, stopRegistry } from '../kind/registry.ts';
 import { serviceImages } from '../kind/service-images.ts';
 import { removeClusterState, writeClusterState } from '../kind/state.ts';
 
@@ -48,7 +50,7 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
     await createCluster(engine, image, { workers, readyWithinSeconds: READY_WITHIN_S }, tell);
     const nodes = await clusterNodes(engine, image.kind);
     const registry = await startRegistry(engine, nodes, tell);
-    const cluster = new Kubernetes(image.kubectl);
+    const cluster = new Kubernetes({ kubectl: image.kubectl, kubeconfig: kubeconfigPath() });
     const images = await installAddOns(engine, cluster, registry, addOns, tell);
     const platform = await platformImage(engine, tell);
     const addresses = nodes.map(async (name) => ({ name, address: await nodeAddress(engine, name) }));
@@ -70,6 +72,25 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
       await checkCluster(cluster, ingress, images, tell);
     }
     console.log(`export KUBECONFIG=${kubeconfigPath()}\n${image.kubectl} get nodes`);
+  },
+  async images() {
+    const { REGISTRY: here, INSIDE: inside = here } = process.env;
+    if (!here || !inside)
+      throw new RefusedError([
+        {
+          file: 'REGISTRY',
+          message: 'expected host:port of a registry, as in make images REGISTRY=10.0.0.9:5000',
+        },
+      ]);
+    const engine = await findEngine();
+    const registry = registryAt(engine, here, inside);
+    const images = {
+      ...(await serviceImages(engine, registry, tell)),
+      ...(await buildImages(engine, registry, await built(goCommands('kaniko', ADD_ONS.kaniko), tell), tell)),
+      platform: await registry.push(await platformImage(engine, tell)),
+    };
+    // As the description of a cluster has it.
+    console.log(stringify({ images }));
   },
   'cluster-check': () => commands.cluster?.(true) as Promise<void>,
   async 'cluster-down'() {

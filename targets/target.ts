@@ -3,6 +3,7 @@ import type { Drivers } from '../chaos/drivers.ts';
 import type { Abilities } from '../chaos/fault.ts';
 import type { Right } from '../chaos/rights.ts';
 import type { UndoLog } from '../chaos/undo/log.ts';
+import type { Way } from '../kind/kubernetes.ts';
 import type { Front } from './front.ts';
 
 export type ComponentEvent =
@@ -81,5 +82,7 @@ export interface Target {
   /** This host as the target reaches it: where the harness listens for Alertmanager. */
   hostAddress(): Promise<string>;
   /** @throws HarnessError when a component does not come up, with its last log lines. */
+  /** How the cluster is reached; absent: it is none. */
+  way?(): Way;
   up(request: TargetRequest): Promise<RunningTarget>;
 }

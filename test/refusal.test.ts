@@ -65,8 +65,11 @@ describe('bad input is refused with exit 64, and nothing is started', () => {
     [['--profile', 'knative-lambda-operator'], /--profile: .* expected --platform DIR/],
     [
       ['--profile', 'knative-lambda-operator', '--platform', 'anywhere'],
-      /--target: a platform of your own runs on target kind: got local/,
+      /--target: a platform of your own runs on targets kind and cluster: got local/,
     ],
+    [['--target', 'cluster'], /--cluster: missing: expected the file that describes your cluster/],
+    [['--cluster', 'staging.yaml'], /--cluster: describes a cluster for target cluster: got --target local/],
+    [['--target', 'cluster', '--cluster', 'nowhere.yaml'], /nowhere\.yaml: .*no such file/i],
     [['--load-scale', 'builds=0'], /--load-scale: "builds=0": expected a factor above 0/],
     [['--load-scale', 'moon=2'], /no stream is called "moon": expected one of builds, /],
     [['--tagret', 'local'], /[Uu]nknown argument/],

@@ -1,5 +1,5 @@
 /** Kubernetes' API server gets little processor time: what watches, leads or creates through it waits. */
-import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { checkParams, type FaultKind, refuseNoCluster, refuseNoMachines } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -12,6 +12,7 @@ export const apiSlowed: FaultKind = {
   kind: 'api-slowed',
   refuse: (params, abilities) =>
     refuseNoCluster(abilities) ??
+    refuseNoMachines(abilities) ??
     checkParams(params, { cpuPercent: { type: 'number', required: true, above: 0 } }),
   undo: () => 'the limit of the API server’s processor time is taken away',
   probe: () => `the quickest of ${LOOKS} answers of the API server takes more than ${SLOW_MS} ms`,

@@ -1,7 +1,14 @@
 /** A worker is lost, with all that runs on it: no answer, no refusal, as when its power is gone. */
 import { connect } from 'node:net';
 import { HarnessError } from '../../base/errors.ts';
-import { checkParams, type FaultKind, type Observation, refuseComponent, refuseNoCluster } from '../fault.ts';
+import {
+  checkParams,
+  type FaultKind,
+  type Observation,
+  refuseComponent,
+  refuseNoCluster,
+  refuseNoMachines,
+} from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -12,6 +19,7 @@ export const nodeLost: FaultKind = {
   // With one worker there is nowhere to go: that is another fault, the loss of everything.
   refuse: (params, abilities) =>
     refuseNoCluster(abilities, 2) ??
+    refuseNoMachines(abilities) ??
     checkParams(params, { of: { type: 'string', required: true } }) ??
     refuseComponent(params, abilities.components, abilities, 'of'),
   undo: () => 'the node’s processes go on, and its packets pass',

@@ -12,6 +12,8 @@ const File = z.strictObject({
   apiVersion: z.literal('faultline.dev/v1'),
   kind: z.literal('Guardrails'),
   spec: z.strictObject({
+    /** Contexts of clusters that exist (target `cluster`) on which anything may be done at all, by name. */
+    contexts: z.array(z.string().min(1)).default([]),
     /** Namespaces whose pods faults may touch, besides those that the run made itself. */
     namespaces: z.array(z.string().min(1)).default([]),
     /** The most that one act of a fault may take, counted right before it. */
@@ -31,6 +33,7 @@ const File = z.strictObject({
 export interface Guardrails {
   /** Undefined: the user has written none, and only freeze files and annotations count. */
   file?: string;
+  contexts: string[];
   namespaces: string[];
   blastRadius: { pods?: number; nodes?: number; replicaShare?: number };
   /** Each of them freezes. */
@@ -49,10 +52,11 @@ export function loadGuardrails(option: string | undefined, env: NodeJS.ProcessEn
   const usual = join(home, 'guardrails.yaml');
   const file = option ?? (env.FAULTLINE_GUARDRAILS || (existsSync(usual) ? usual : undefined));
   const everybodys = join(home, 'freeze');
-  if (file === undefined) return { namespaces: [], blastRadius: {}, freezeFiles: [everybodys] };
-  const { namespaces, blastRadius, freezeFile } = readYaml(file, File).value.spec;
+  if (file === undefined) return { contexts: [], namespaces: [], blastRadius: {}, freezeFiles: [everybodys] };
+  const { contexts, namespaces, blastRadius, freezeFile } = readYaml(file, File).value.spec;
   return {
     file,
+    contexts,
     namespaces,
     blastRadius: Object.fromEntries(Object.entries(blastRadius).filter(([, most]) => most !== undefined)),
     freezeFiles: [...(freezeFile ? [resolve(dirname(file), freezeFile)] : []), everybodys],

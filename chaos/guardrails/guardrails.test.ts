@@ -50,6 +50,7 @@ describe('the file', () => {
     written('{ namespaces: [a] }');
     expect(loadGuardrails(undefined, { FAULTLINE_GUARDRAILS: file, HOME: '/nowhere' }).file).toBe(file);
     expect(loadGuardrails(undefined, { HOME: '/nowhere' })).toEqual({
+      contexts: [],
       namespaces: [],
       blastRadius: {},
       freezeFiles: ['/nowhere/.config/faultline/freeze'],

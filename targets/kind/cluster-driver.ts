@@ -8,10 +8,10 @@ import { loseNode } from '../../chaos/undo/lost-node.ts';
 import { carryOut } from '../../chaos/undo/operations.ts';
 import { limitProcess } from '../../chaos/undo/processor-limit.ts';
 import type { Kubernetes } from '../../kind/kubernetes.ts';
-import type { ClusterState } from '../../kind/state.ts';
 import { exec } from '../../tools/exec.ts';
 import { type Owners, ownerOf } from './chaos.ts';
 import { nodeImpact, PODS_PATH } from './node-impact.ts';
+import type { Place } from './place.ts';
 import type { PodWatch } from './pods.ts';
 
 /** A fault that is not in place after so long counts as not injected: the run is `error`. Chaos Mesh needs 0.7 s on an idle cluster. */
@@ -25,8 +25,7 @@ const SHELL_WITHIN_MS = 5000;
 export interface ClusterAccess {
   /** With the rights of faults. */
   cluster: Kubernetes;
-  kubeconfig: string;
-  state: ClusterState;
+  place: Place;
   /** Of the platform. */
   namespace: string;
   pods: PodWatch;
@@ -36,8 +35,8 @@ export interface ClusterAccess {
 }
 
 export function clusterDriver(access: ClusterAccess): ClusterDriver {
-  const { cluster, kubeconfig, state, namespace, pods, owners, readyUrl } = access;
-  const way = { kubectl: state.kubectl, kubeconfig };
+  const { cluster, place, namespace, pods, owners, readyUrl } = access;
+  const { way, nodes, engine } = place;
   const inside = { ...way, namespace };
   const kubectl = (...args: string[]) => cluster.do('--namespace', namespace, ...args);
   const placed = ({ metadata, ...object }: ChaosObject) => ({
@@ -50,14 +49,14 @@ export function clusterDriver(access: ClusterAccess): ClusterDriver {
   const shell = async (pod: string, command: string): Promise<string> => {
     const args = [...cluster.way, '--namespace', namespace, 'exec', pod, '--'];
     const options = { timeoutMs: SHELL_WITHIN_MS };
-    return (await exec(state.kubectl, [...args, 'bash', '-c', command], options)).output;
+    return (await exec(way.kubectl, [...args, 'bash', '-c', command], options)).output;
   };
   const containerOf = (node: string) => ({
     container: node,
-    ...(state.engine === undefined ? {} : { engine: state.engine }),
+    ...(engine?.host === undefined ? {} : { engine: engine.host }),
   });
   const reviving = (node: string) => ({ op: 'revive-node' as const, ...containerOf(node) });
-  const controlPlane = state.nodes.find(({ name }) => name.endsWith('control-plane'));
+  const controlPlane = nodes.find(({ worker }) => !worker);
   const apiServer = { ...containerOf(controlPlane?.name ?? ''), process: 'kube-apiserver' };
   const quickening = { op: 'unlimit-process' as const, ...apiServer };
   return {
@@ -106,7 +105,7 @@ export function clusterDriver(access: ClusterAccess): ClusterDriver {
       revive: reviving,
       quicken: () => quickening,
     },
-    workers: state.nodes.filter(({ name }) => !name.endsWith('control-plane')),
+    workers: nodes.filter(({ worker }) => worker),
     lose: async (node) => loseNode(containerOf(node)),
     revive: (node) => carryOut(reviving(node)),
     ask: (component, withinMs) => ask(new URL('/metrics', readyUrl(component)), withinMs),

@@ -1,57 +1,30 @@
 /** What every platform on the cluster needs, the reference platform and the user's own: room for it, its logs, what measures it. */
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { HarnessError, RefusedError } from '../../base/errors.ts';
+import { HarnessError } from '../../base/errors.ts';
 import { selecting } from '../../chaos/faults/pods.ts';
 import { rightsManifests } from '../../chaos/rights.ts';
 import type { UndoLog } from '../../chaos/undo/log.ts';
-import { kubeconfigPath } from '../../kind/cluster.ts';
-import { Kubernetes } from '../../kind/kubernetes.ts';
-import { ADD_ONS, PINS, SERVICES } from '../../kind/pins.ts';
-import { platformTag } from '../../kind/platform-image.ts';
-import { type ClusterState, readClusterState } from '../../kind/state.ts';
+import { Kubernetes, type Way } from '../../kind/kubernetes.ts';
 import { exec } from '../../tools/exec.ts';
 import type { TargetRequest } from '../target.ts';
+import type { Place } from './place.ts';
 import { SERVICE_LABEL } from './pods.ts';
 
 export const UP_WITHIN_S = 180;
 
-/** How a process that knows nothing of the run reaches the cluster. */
-export interface Way {
-  kubectl: string;
-  kubeconfig: string;
-}
-
-/** @throws RefusedError when there is no cluster, or one of another platform than this checkout has. */
-export function currentState(): ClusterState {
-  const state = readClusterState();
-  if (state.platformTag === platformTag()) return state;
-  throw new RefusedError([
-    {
-      file: '--target kind',
-      message:
-        "the cluster has another state of the platform's code than this checkout: run `make cluster`, which brings it there",
-    },
-  ]);
-}
-
-/** Of all that the cluster is made of. */
-export function clusterVersions(): Record<string, string> {
-  const pins = Object.entries({ ...PINS, ...ADD_ONS, ...SERVICES });
-  return Object.fromEntries(pins.map(([name, { version }]) => [name, version]));
-}
-
-/** A namespace that a run before this one left behind on its way out is waited for. @throws HarnessError when it is taken */
-export async function refuseTaken(cluster: Kubernetes, namespace: string): Promise<void> {
-  const path = '--output=jsonpath={.metadata.name} {.status.phase}';
-  const look = () => cluster.do('get', 'namespace', namespace, '--ignore-not-found', path);
-  if ((await look()).endsWith('Terminating'))
-    await cluster
-      .do('wait', '--for=delete', `namespace/${namespace}`, `--timeout=${UP_WITHIN_S}s`)
-      .catch(() => {});
+/**
+ * What a run before this one left behind on its way out is waited for.
+ * @param object what the run would make, and delete at its end: kind/name @throws HarnessError when it is there already
+ */
+export async function refuseTaken(cluster: Kubernetes, object: string): Promise<void> {
+  const path = '--output=jsonpath={.metadata.name} {.metadata.deletionTimestamp}';
+  const look = () => cluster.do('get', object, '--ignore-not-found', path);
+  if (/ \S/.test(await look()))
+    await cluster.do('wait', '--for=delete', object, `--timeout=${UP_WITHIN_S}s`).catch(() => {});
   if ((await look()) !== '')
     throw new HarnessError(
-      `the cluster has a namespace ${namespace} already, of another run or of yours: wait until that is over, or delete it`,
+      `the cluster has ${object} already, of another run or of yours: wait until that is over, or delete it`,
     );
 }
 
@@ -84,7 +57,7 @@ export async function asFaults(
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
     });
   await cluster.apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: subject }, ...manifests]);
-  return new Kubernetes(way.kubectl, `system:serviceaccount:${namespace}:${FAULTS_ACCOUNT}`);
+  return new Kubernetes(way, `system:serviceaccount:${namespace}:${FAULTS_ACCOUNT}`);
 }
 
 /** Waits until what `kubectl rollout status` knows is whole. @throws HarnessError naming what does not become so */
@@ -102,10 +75,10 @@ export async function available(
   }
 }
 
-/** `host:port` by which this host reaches each Service that has a port of the nodes. The control plane stays when a worker is lost. */
+/** `host:port` by which this host reaches each Service that has a port of the nodes. */
 export async function nodePorts(
   cluster: Kubernetes,
-  state: ClusterState,
+  { nodeAddress }: Place,
   namespace: string,
 ): Promise<(service: string) => string> {
   const text = await cluster.do('--namespace', namespace, 'get', 'services', '--output=json');
@@ -117,7 +90,7 @@ export async function nodePorts(
       .find((item) => item.metadata.name === service)
       ?.spec.ports?.find((p) => p.nodePort)?.nodePort;
     if (port === undefined) throw new HarnessError(`service ${service} has no port of the node`);
-    return `${state.nodes[0]?.address}:${port}`;
+    return `${nodeAddress}:${port}`;
   };
 }
 
@@ -128,14 +101,14 @@ const ALL_OF_IT = ['--all-containers', '--tail=-1', '--prefix', '--ignore-errors
  * @param components by name, the labels of their pods
  */
 export async function keepLogs(
-  kubectl: string,
+  { kubectl, kubeconfig }: Way,
   namespace: string,
   components: Readonly<Record<string, Record<string, string>>>,
   directory: string,
 ): Promise<void> {
   const keep = async (file: string, ...args: string[]) => {
     const out = createWriteStream(join(directory, file));
-    const all = [`--kubeconfig=${kubeconfigPath()}`, '--namespace', namespace, ...args];
+    const all = [`--kubeconfig=${kubeconfig}`, '--namespace', namespace, ...args];
     await exec(kubectl, all, { timeoutMs: 20_000, onOutput: (text) => out.write(text) });
     await new Promise<void>((resolve) => out.end(resolve));
   };
@@ -146,4 +119,27 @@ export async function keepLogs(
   await keep('functions.log', 'logs', `--selector=${SERVICE_LABEL}`, ...ALL_OF_IT);
   await keep('events.txt', 'get', 'events', '--sort-by=.lastTimestamp', '--output=wide');
   await keep('pods.txt', 'get', 'pods', '--output=wide');
+}
+
+const REACHED_WITHIN_S = 5;
+
+/**
+ * Alerts are delivered to this host, and the reference platform's builds go through it: without a way from a pod to here, every alert would
+ * look silent. Call when Prometheus is there, from whose pod is tried.
+ * @throws HarnessError when there is none
+ */
+export async function refuseUnreachableHost(
+  cluster: Kubernetes,
+  namespace: string,
+  { target, hostAddress }: Place,
+  webhookUrl: string,
+): Promise<void> {
+  const { hostname, port } = new URL(webhookUrl);
+  const connect = `timeout ${REACHED_WITHIN_S} bash -c ': >/dev/tcp/${hostname}/${port}' && echo reached`;
+  const inside = ['--namespace', namespace, 'exec', 'deployment/prometheus', '--', 'bash', '-c', connect];
+  const said = await cluster.do(...inside).catch((error: Error) => error.message);
+  if (!said.includes('reached'))
+    throw new HarnessError(
+      `a pod of target ${target} can not reach this host at ${hostname}:${port}: is ${hostAddress} its address there, and does a firewall let it in?`,
+    );
 }

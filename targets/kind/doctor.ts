@@ -5,6 +5,7 @@ import { findEngine } from '../../kind/engine.ts';
 import { platformTag } from '../../kind/platform-image.ts';
 import { REGISTRY } from '../../kind/registry.ts';
 import { readClusterState } from '../../kind/state.ts';
+import { kindPlace } from './place.ts';
 import { shapers } from './shapers.ts';
 
 export interface ClusterFact {
@@ -71,7 +72,7 @@ function cgroup(): ClusterFact {
 async function shaping(): Promise<ClusterFact> {
   const name = 'queueing disciplines';
   try {
-    const has = await shapers(readClusterState());
+    const has = await shapers(kindPlace());
     const without = [
       ...(has.includes('netem') ? [] : ['no netem, so no delay and no loss']),
       ...(has.includes('tbf') ? [] : ['no tbf, so no bandwidth limit']),

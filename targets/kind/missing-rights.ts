@@ -1,28 +1,23 @@
 /** Asks a cluster which of the rights that faults need somebody does not have. */
 import { HarnessError } from '../../base/errors.ts';
 import type { Right } from '../../chaos/rights.ts';
-import { kubeconfigPath } from '../../kind/cluster.ts';
-import { readClusterState } from '../../kind/state.ts';
+import type { Way } from '../../kind/kubernetes.ts';
 import { exec } from '../../tools/exec.ts';
 
 const ANSWER_WITHIN_MS = 20_000;
 const AT_ONCE = 4;
 
 /**
- * @param options.user as the API server knows it @param options.kubeconfig default: that of `make cluster`
+ * @param user as the API server knows it
  * @returns each as `patch deployments.apps/scale in knative-lambda`
  * @throws HarnessError when the cluster gives no answer, with kubectl's words
  */
 export async function missingRights(
   rights: readonly Right[],
-  options: { user: string; kubeconfig?: string; context?: string },
+  { kubectl, kubeconfig }: Way,
+  user: string,
 ): Promise<string[]> {
-  const { kubectl } = readClusterState();
-  const way = [
-    `--kubeconfig=${options.kubeconfig ?? kubeconfigPath()}`,
-    ...(options.context === undefined ? [] : [`--context=${options.context}`]),
-    `--as=${options.user}`,
-  ];
+  const way = [`--kubeconfig=${kubeconfig}`, `--as=${user}`];
   const questions = rights.flatMap(({ namespace, group, resources, verbs }) =>
     resources.flatMap((resource) => verbs.map((verb) => ({ namespace, group, resource, verb }))),
   );

@@ -1,10 +1,13 @@
 /** The reference platform's components as Deployments, one replica each, with the settings that `local` gives them as processes. */
 import type { Manifest } from '../../kind/kubernetes.ts';
 import type { ClusterState } from '../../kind/state.ts';
+import type { Profile } from '../profile.ts';
 import type { TargetRequest } from '../target.ts';
 import { OBJECT_STORE_SECRET, RABBITMQ_SECRET } from './services.ts';
 
 export const NAMESPACE = 'knative-lambda';
+/** Of whatever platform there will be. */
+export const namespaceOf = ({ speaks }: Profile) => (speaks.by === 'objects' ? speaks.namespace : NAMESPACE);
 export const COMPONENTS = ['receiver', 'builder', 'gateway', 'operator'] as const;
 export type Component = (typeof COMPONENTS)[number];
 

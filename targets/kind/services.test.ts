@@ -4,9 +4,10 @@ import type { Manifest } from '../../kind/kubernetes.ts';
 import { alertmanager, kubeStateMetrics, objectStore, prometheus, rabbitmq } from './services.ts';
 
 const where = { namespace: 'ns', image: 'registry:5000/services:1' };
+const apart = { ...where, onControlPlane: true };
 const broker = { ...where, replicas: 3, password: 'pass', cookie: 'biscuit', statisticsMs: 1000.4 };
 const metrics = {
-  ...{ ...where, rules: 'groups: [] # "{{ $labels.queue }}"\n', targets: [] },
+  ...{ ...where, onControlPlane: true, rules: 'groups: [] # "{{ $labels.queue }}"\n', targets: [] },
   ...{ scrapeMs: 1000, evaluationMs: 500, timeScale: 60 },
 };
 
@@ -46,7 +47,7 @@ it('has passwords in Secrets only', () => {
 
 it('hands rules on unchanged, and divides the times of alerts', () => {
   expect(find(prometheus(metrics), 'ConfigMap').data['rules.yml']).toBe(metrics.rules);
-  const config = find(alertmanager({ ...where, webhookUrl: 'http://host:1/', timeScale: 10 }), 'ConfigMap')
+  const config = find(alertmanager({ ...apart, webhookUrl: 'http://host:1/', timeScale: 10 }), 'ConfigMap')
     .data['alertmanager.yml'];
   expect(parse(config).route).toMatchObject({ group_wait: '1s', group_interval: '3s' });
 });
@@ -79,13 +80,26 @@ it('reads what is expensive every 15 s, and never more often than every 5 s', ()
   ]);
 });
 
+it('puts what watches on the control plane, where there is one', () => {
+  const selectors = (onControlPlane: boolean) =>
+    [
+      ...prometheus({ ...metrics, onControlPlane }),
+      ...alertmanager({ ...where, onControlPlane, webhookUrl: 'http://host:1/', timeScale: 1 }),
+      ...kubeStateMetrics({ ...where, onControlPlane }),
+      // biome-ignore lint/suspicious/noExplicitAny: as above.
+    ].flatMap((m: any) => (m.kind === 'Deployment' ? [m.spec.template.spec.nodeSelector] : []));
+  const there = { 'node-role.kubernetes.io/control-plane': '' };
+  expect(selectors(true)).toEqual([there, there, there]);
+  expect(selectors(false)).toEqual([undefined, undefined, undefined]);
+});
+
 it('lets nothing run as root, write to its image or take memory without end', () => {
   const all = [
     ...rabbitmq(broker),
     ...objectStore({ ...where, access: 'a', secret: 's' }),
     ...prometheus({ ...metrics, nodes: ['one'] }),
-    ...alertmanager({ ...where, webhookUrl: 'http://host:1/', timeScale: 1 }),
-    ...kubeStateMetrics(where),
+    ...alertmanager({ ...apart, webhookUrl: 'http://host:1/', timeScale: 1 }),
+    ...kubeStateMetrics(apart),
     // biome-ignore lint/suspicious/noExplicitAny: as above.
   ].filter((m: any) => m.spec?.template) as any[];
   expect(all).toHaveLength(5);

@@ -22,6 +22,12 @@ interface Placed {
   image: string;
 }
 
+/** What watches. */
+interface Apart extends Placed {
+  /** There is a control plane to put it on: evidence must not go with a worker that a fault takes. */
+  onControlPlane: boolean;
+}
+
 const object = (
   apiVersion: string,
   kind: string,
@@ -207,7 +213,6 @@ function single(
     /** Reached from the host. */
     outside?: boolean;
     memory: string;
-    /** Evidence must not go with a worker that a fault takes. */
     onControlPlane?: boolean;
   },
 ): Manifest[] {
@@ -287,7 +292,7 @@ export function objectStore(options: Placed & { access: string; secret: string }
 }
 
 /** What Kubernetes says of the namespace's objects. Address for Prometheus: `kube-state-metrics:8080`, path `/metrics`. */
-export function kubeStateMetrics(options: Placed): Manifest[] {
+export function kubeStateMetrics(options: Apart): Manifest[] {
   const { namespace } = options;
   const name = 'kube-state-metrics';
   const subject = { kind: 'ServiceAccount', name, namespace };
@@ -307,7 +312,7 @@ export function kubeStateMetrics(options: Placed): Manifest[] {
       readyPath: '/healthz',
       serviceAccount: name,
       memory: '128Mi',
-      onControlPlane: true,
+      onControlPlane: options.onControlPlane,
     }),
   ];
 }
@@ -388,7 +393,7 @@ function mayReadNodes(namespace: string, nodes: string[]): Manifest[] {
 
 /** @param options.rules rule file, durations already scaled */
 export function prometheus(
-  options: Placed & MonitoringTimes & Expensive & { rules: string; targets: ScrapeTarget[] },
+  options: Apart & MonitoringTimes & Expensive & { rules: string; targets: ScrapeTarget[] },
 ): Manifest[] {
   const { namespace, nodes = [] } = options;
   return [
@@ -413,12 +418,12 @@ export function prometheus(
       readyPath: '/-/ready',
       outside: true,
       memory: '1Gi',
-      onControlPlane: true,
+      onControlPlane: options.onControlPlane,
     }),
   ];
 }
 
-export function alertmanager(options: Placed & { webhookUrl: string; timeScale: number }): Manifest[] {
+export function alertmanager(options: Apart & { webhookUrl: string; timeScale: number }): Manifest[] {
   return single(options, 'alertmanager', 9093, {
     command: ['prometheus-alertmanager'],
     args: [
@@ -431,6 +436,6 @@ export function alertmanager(options: Placed & { webhookUrl: string; timeScale: 
     readyPath: '/-/ready',
     outside: true,
     memory: '256Mi',
-    onControlPlane: true,
+    onControlPlane: options.onControlPlane,
   });
 }

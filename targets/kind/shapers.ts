@@ -1,6 +1,6 @@
 /** Which queueing disciplines the nodes' kernel has, of those that faults of the network need: tried, since a module may be built in. */
-import type { ClusterState } from '../../kind/state.ts';
 import { exec } from '../../tools/exec.ts';
+import type { Place } from './place.ts';
 
 const TRIES = {
   netem: ['netem', 'delay', '1ms'],
@@ -8,9 +8,10 @@ const TRIES = {
 };
 
 /** In a network namespace that goes with the command. Empty when the engine does not answer. */
-export async function shapers({ nodes, engine }: ClusterState): Promise<string[]> {
+export async function shapers({ nodes, engine, shapers }: Place): Promise<string[]> {
+  if (shapers !== undefined || engine === undefined) return shapers ?? [];
   const node = nodes[0]?.name ?? '';
-  const env = { ...process.env, ...(engine ? { DOCKER_HOST: engine } : {}) };
+  const env = { ...process.env, ...(engine.host ? { DOCKER_HOST: engine.host } : {}) };
   const has = async (discipline: string[]) => {
     const add = ['unshare', '--net', 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', ...discipline];
     return (await exec('docker', ['exec', node, ...add], { env, timeoutMs: 10_000 })).code === 0;

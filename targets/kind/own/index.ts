@@ -1,31 +1,20 @@
-/** Target `kind` with the user's own platform (`--platform DIR`) on it, spoken to by its LambdaFunctions, as its profile says. */
+/** The user's own platform (`--platform DIR`) on a cluster, spoken to by its LambdaFunctions, as its profile says. */
 import { HarnessError, RefusedError } from '../../../base/errors.ts';
 import { freePorts } from '../../../base/ports.ts';
 import { processCpuSeconds } from '../../../base/process-cpu.ts';
 import type { Abilities } from '../../../chaos/fault.ts';
-import { kubeconfigPath } from '../../../kind/cluster.ts';
-import { INGRESS_NODE_PORT } from '../../../kind/ingress.ts';
-import { DOMAIN } from '../../../kind/knative.ts';
-import { Kubernetes } from '../../../kind/kubernetes.ts';
-import { readClusterState } from '../../../kind/state.ts';
+import { Kubernetes, type Way } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
 import { Supervisor } from '../../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../../target.ts';
 import { componentDriver, KNATIVE_OWNERS, placesOf } from '../chaos.ts';
 import { clusterDriver } from '../cluster-driver.ts';
-import {
-  asFaults,
-  available,
-  clusterVersions,
-  currentState,
-  keepLogs,
-  nodePorts,
-  refuseTaken,
-  type Way,
-} from '../common.ts';
+import { asFaults, available, keepLogs, nodePorts, refuseTaken, refuseUnreachableHost } from '../common.ts';
 import { watchFreeze } from '../freeze.ts';
+import type { Place } from '../place.ts';
 import { isReady, type PodWatch, watchPods } from '../pods.ts';
 import { shapers } from '../shapers.ts';
+import { surroundings } from '../surroundings.ts';
 import { containerOf, doorOf, doors, ownersOf, withSettings } from './components.ts';
 import { type FunctionTargets, serveFunctionTargets } from './function-targets.ts';
 import { type OwnManifests, readManifests } from './manifests.ts';
@@ -33,35 +22,45 @@ import { MONITORING, monitoring } from './monitoring.ts';
 import { objectFront } from './object-front.ts';
 import { LAMBDA } from './object-tap.ts';
 import { preflight, READ_HERE } from './preflight.ts';
-import { surroundings } from './surroundings.ts';
 import { recordUndo } from './undo.ts';
 
 /** From whose pod the harness looks at Knative: the platform's own images need not have a shell. */
 const LOOKOUT = 'prometheus';
 const API_WITHIN_MS = 15_000;
 
-export function ownPlatform(profile: Profile, speaks: ByObjects, directory: string): Target {
+/** @param find throws RefusedError when there is no such place */
+export function ownPlatform(
+  name: Place['target'],
+  find: () => Place,
+  { profile, speaks, directory }: { profile: Profile; speaks: ByObjects; directory: string },
+): Target {
   let read: OwnManifests | undefined;
   const manifests = () => {
-    read ??= readManifests(directory, currentState().kubectl);
+    read ??= readManifests(directory, find().way.kubectl);
     return read;
   };
   return {
-    name: 'kind',
+    name,
     defects: [],
 
     async abilities(): Promise<Abilities> {
-      const state = currentState();
+      const place = find();
       const { objects } = manifests();
       const problems = await preflight(
         objects,
         { ...profile, speaks },
-        await surroundings(new Kubernetes(state.kubectl), state.registry),
+        await surroundings(new Kubernetes(place.way), place.registry),
       );
       problems.push(...nameClashes(manifests(), speaks.namespace));
+      if (place.ingress === undefined)
+        problems.push({
+          file: '--cluster',
+          field: 'spec.ingress',
+          message: 'missing: functions are called by way of Knative’s ingress; expected url and domain',
+        });
       if (problems.length > 0) throw new RefusedError(problems);
       return {
-        target: 'kind',
+        target: name,
         components: Object.keys(profile.components),
         infrastructure: Object.keys(KNATIVE_OWNERS),
         pausable: [],
@@ -70,15 +69,17 @@ export function ownPlatform(profile: Profile, speaks: ByObjects, directory: stri
         cluster: {
           namespace: speaks.namespace,
           owners: placesOf(ownersOf(profile, speaks.namespace, manifests())),
-          ...{ workers: state.nodes.length - 1, doors: [], shells: [], shapers: await shapers(state) },
+          workers: place.nodes.filter(({ worker }) => worker).length,
+          machines: place.engine !== undefined,
+          ...{ doors: [], shells: [], shapers: await shapers(place) },
         },
       };
     },
 
-    versions: async () => clusterVersions(),
+    versions: async () => find().versions,
 
     async detail() {
-      const { nodes } = readClusterState();
+      const { nodes } = find();
       const { sha256, objects } = manifests();
       const images = objects.flatMap(({ manifest }) =>
         manifest.kind === 'Deployment'
@@ -100,23 +101,23 @@ export function ownPlatform(profile: Profile, speaks: ByObjects, directory: stri
 
     // Each function is built first, and its operator may look at it every 15 s only.
     patience: { functionsMs: 300_000, functionsAtOnce: 4, quietMs: 60_000 },
-    hostAddress: async () => readClusterState().hostAddress,
-    up: (request) => up(request, profile, speaks, manifests()),
+    hostAddress: async () => find().hostAddress,
+    way: () => find().way,
+    up: (request) => up(request, find(), { profile, speaks, manifests: manifests() }),
   };
 }
 
 async function up(
   request: TargetRequest,
-  profile: Profile,
-  speaks: ByObjects,
-  manifests: OwnManifests,
+  place: Place,
+  { profile, speaks, manifests }: { profile: Profile; speaks: ByObjects; manifests: OwnManifests },
 ): Promise<RunningTarget> {
-  const state = currentState();
   const { namespace } = speaks;
-  const kubeconfig = kubeconfigPath();
-  const way = { kubectl: state.kubectl, kubeconfig };
-  const cluster = new Kubernetes(state.kubectl);
-  await refuseTaken(cluster, namespace);
+  const { way, hostAddress, ingress } = place;
+  if (ingress === undefined) throw new HarnessError('no ingress: the preflight let it pass');
+  const { kubeconfig } = way;
+  const cluster = new Kubernetes(way);
+  await refuseTaken(cluster, `namespace/${namespace}`);
   const applied = manifests.objects
     .map(({ manifest }) => manifest)
     .filter(({ kind }) => !READ_HERE.includes(kind));
@@ -133,7 +134,7 @@ async function up(
   let pods: PodWatch | undefined;
   let functionTargets: FunctionTargets | undefined;
   const stop = async (graceMs: number) => {
-    await keepLogs(way.kubectl, namespace, logged, request.logDirectory).catch(() => {});
+    await keepLogs(way, namespace, logged, request.logDirectory).catch(() => {});
     await functionTargets?.close();
     await pods?.stop();
     await supervisor.stopAll(graceMs);
@@ -144,10 +145,10 @@ async function up(
     const watch = await watchPods(kubeconfig, namespace, watched, request.onEvent);
     pods = watch;
     const metrics = profile.functionMetrics;
-    if (metrics) functionTargets = await serveFunctionTargets(state.hostAddress, watch, metrics.port);
+    if (metrics) functionTargets = await serveFunctionTargets(hostAddress, watch, metrics.port);
     await cluster.apply([
       ...doors(profile, owners, namespace),
-      ...monitoring(state, request, profile, namespace, functionTargets?.url),
+      ...monitoring(place, request, profile, namespace, functionTargets?.url),
     ]);
     supervisor.start(apiProxy(way, apiPort));
     await supervisor.ready(API_WITHIN_MS, request.signal);
@@ -163,24 +164,24 @@ async function up(
       deployments.map((name) => `deployment/${name}`),
       request.signal,
     );
-    const at = await nodePorts(cluster, state, namespace);
+    await refuseUnreachableHost(cluster, namespace, place, request.webhookUrl);
+    const at = await nodePorts(cluster, place, namespace);
     const readyUrl = (component: string) => {
       const door = profile.components[component]?.ready;
       if (door === undefined) throw new HarnessError(`component ${component} has no way in from this host`);
       return `http://${at(doorOf(component))}${door.path}`;
     };
-    const ingress = `http://${state.nodes[0]?.address}:${INGRESS_NODE_PORT}`;
     const endpoints = {
       prometheus: `http://${at('prometheus')}`,
       alertmanager: `http://${at('alertmanager')}`,
-      registry: `http://${state.registry}`,
+      registry: `http://${place.registry.here}`,
       api: `http://127.0.0.1:${apiPort}`,
-      ingress,
+      ingress: ingress.url,
     };
     const freeze = await watchFreeze(kubeconfig, namespace);
     const driver = clusterDriver({
       cluster: await asFaults(cluster, way, namespace, request),
-      ...{ kubeconfig, state, namespace, pods: watch, owners, readyUrl },
+      ...{ place, namespace, pods: watch, owners, readyUrl },
     });
     const changeable = await withSettings(cluster, Object.keys(profile.components), owners);
     return {
@@ -191,7 +192,10 @@ async function up(
       drivers: { cluster: driver, components: componentDriver(driver, changeable, LOOKOUT, readyUrl) },
       ownNamespaces: [namespace],
       frozen: freeze.reason,
-      front: objectFront(speaks, { kubeconfig, api: endpoints.api, ingress, domain: DOMAIN }),
+      front: objectFront(speaks, {
+        ...{ kubeconfig, api: endpoints.api },
+        ...{ ingress: ingress.url, domain: ingress.domain },
+      }),
       pods: () => watch.functions(),
       readyPods: () => watch.functions(isReady),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('kubernetes-api')),

@@ -1,8 +1,8 @@
 /** What measures the user's own platform: the harness brings it along into the platform's namespace. */
 import type { Manifest } from '../../../kind/kubernetes.ts';
-import type { ClusterState } from '../../../kind/state.ts';
 import type { Profile } from '../../profile.ts';
 import type { TargetRequest } from '../../target.ts';
+import type { Place } from '../place.ts';
 import { alertmanager, kubeStateMetrics, prometheus } from '../services.ts';
 import { doorOf } from './components.ts';
 
@@ -11,18 +11,19 @@ export const MONITORING = ['prometheus', 'alertmanager', 'kube-state-metrics'];
 
 /** @param functionsUrl tells Prometheus which pods functions have (function-targets.ts) */
 export function monitoring(
-  { images, nodes }: ClusterState,
+  { images, nodes }: Place,
   request: TargetRequest,
   { components, functionMetrics }: Profile,
   namespace: string,
   functionsUrl: string | undefined,
 ): Manifest[] {
-  const where = { namespace, image: images.services };
+  const onControlPlane = nodes.some(({ worker }) => !worker);
+  const where = { namespace, image: images.services, onControlPlane };
   const functions = functionMetrics &&
     functionsUrl !== undefined && { job: functionMetrics.job, path: functionMetrics.path, url: functionsUrl };
   return [
     ...alertmanager({ ...where, webhookUrl: request.webhookUrl, timeScale: request.timeScale }),
-    ...kubeStateMetrics({ namespace, image: images.kubeStateMetrics }),
+    ...kubeStateMetrics({ ...where, image: images.kubeStateMetrics }),
     ...prometheus({
       ...where,
       ...{

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { loadProfile } from '../../profile.ts';
 import { lambdaFunction } from './object-front.ts';
-import { EVENT_ID, type LambdaStatus, resultOf } from './object-tap.ts';
+import { BuildsByFunction, EVENT_ID, type LambdaStatus, resultOf } from './object-tap.ts';
 
 const built = [{ type: 'BuildReady', status: 'True' }];
 const image = 'registry:5000/ns/a:1';
@@ -29,6 +29,28 @@ it('a function that failed, also after an image was built, is failed', () => {
 
 it('one that is Ready and was never built is not taken for built', () => {
   expect(resultOf({ phase: 'Ready', conditions: [{ type: 'BuildReady', status: 'False' }] })).toBeUndefined();
+});
+
+it('counts a second build from its beginning, and none that failed or was taken away in its work', () => {
+  const builds = new BuildsByFunction();
+  const see = (uid: string, status: object, gone = false) =>
+    builds.see({ metadata: { uid, labels: { 'lambda.knative.io/name': 'a' } }, status }, gone);
+  expect(builds.times('a')).toBe(1);
+  expect(see('one', {})).toBe('a');
+  see('one', { succeeded: 1 });
+  expect(builds.times('a')).toBe(1);
+  see('two', { active: 1 });
+  expect(builds.times('a')).toBe(2);
+  see('two', { failed: 1 });
+  expect(builds.times('a')).toBe(1);
+  see('three', { active: 1 });
+  see('three', { active: 1 }, true);
+  expect(builds.times('a')).toBe(1);
+  // Its time to live was over.
+  see('four', { succeeded: 1 });
+  see('four', { succeeded: 1 }, true);
+  expect([builds.times('a'), builds.times('b')]).toEqual([2, 1]);
+  expect(builds.see({ metadata: { uid: 'five' } }, false)).toBeUndefined();
 });
 
 it('makes a function as the profile has it, with the event that asks for it', () => {

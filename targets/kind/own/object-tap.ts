@@ -44,18 +44,39 @@ export function resultOf({
   return undefined;
 }
 
+/**
+ * By function, its Jobs that built an image or are about to. One that is at work beside one that is done counts already: nobody waits for
+ * its end.
+ */
+export class BuildsByFunction {
+  private readonly jobs = new Map<string, Set<string>>();
+
+  /** @param gone the API server has it no more @returns whose Job it is */
+  see({ metadata, status }: V1Job, gone: boolean): string | undefined {
+    const name = metadata?.labels?.[LAMBDA.nameLabel];
+    if (name === undefined) return undefined;
+    const own = this.jobs.get(name) ?? new Set();
+    this.jobs.set(name, own);
+    // What was taken away in its work built nothing; what was done stays done.
+    const builds = gone ? (status?.succeeded ?? 0) > 0 : !status?.failed;
+    if (builds) own.add(metadata?.uid ?? '');
+    else own.delete(metadata?.uid ?? '');
+    return name;
+  }
+
+  times(name: string): number {
+    return Math.max(1, this.jobs.get(name)?.size ?? 0);
+  }
+}
+
 /** @throws Error when the first list does not come */
 export async function openObjectTap(kubeconfig: string, namespace: string): Promise<Tap> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const processed = new Map<string, Processed>();
-  /**
-   * By function: its Jobs that built an image or are about to, and the event that asked for it. One that is at work beside one that is
-   * done counts already: nobody waits for its end.
-   */
-  const jobs = new Map<string, Set<string>>();
+  const built = new BuildsByFunction();
+  /** By function, the event that asked for it. */
   const events = new Map<string, string>();
-  const timesBuilt = (name: string) => Math.max(1, jobs.get(name)?.size ?? 0);
 
   const { group, version, plural } = LAMBDA;
   const objects = config.makeApiClient(CustomObjectsApi);
@@ -70,19 +91,14 @@ export async function openObjectTap(kubeconfig: string, namespace: string): Prom
       const found = resultOf(status ?? {});
       if (!found) return;
       events.set(name, id);
-      processed.set(id, { ...found, firstWallMs: Date.now(), events: timesBuilt(name) });
+      processed.set(id, { ...found, firstWallMs: Date.now(), events: built.times(name) });
     },
     () => {},
   );
-  const count = ({ metadata }: V1Job, builds: boolean) => {
-    const name = metadata?.labels?.[LAMBDA.nameLabel];
-    if (name === undefined) return;
-    const own = jobs.get(name) ?? new Set();
-    if (builds) own.add(metadata?.uid ?? '');
-    else own.delete(metadata?.uid ?? '');
-    jobs.set(name, own);
+  const count = (job: V1Job, gone: boolean) => {
+    const name = built.see(job, gone) ?? '';
     const known = processed.get(events.get(name) ?? '');
-    if (known) known.events = timesBuilt(name);
+    if (known) known.events = built.times(name);
   };
   const batch = config.makeApiClient(BatchV1Api);
   const labelSelector = `${LAMBDA.buildLabel}=true`;
@@ -90,9 +106,8 @@ export async function openObjectTap(kubeconfig: string, namespace: string): Prom
     config,
     `/apis/batch/v1/namespaces/${namespace}/jobs`,
     () => batch.listNamespacedJob({ namespace, labelSelector }),
-    (job) => count(job, !job.status?.failed),
-    // What was taken away in its work built nothing; what was done stays done.
-    (job) => count(job, (job.status?.succeeded ?? 0) > 0),
+    (job) => count(job, false),
+    (job) => count(job, true),
     labelSelector,
   );
   await Promise.all([lambdas.start(), builds.start()]);

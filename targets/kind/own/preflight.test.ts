@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import { loadProfile } from '../../profile.ts';
+import { kindOf, partsOf, type Surroundings } from '../surroundings.ts';
 import { readManifests } from './manifests.ts';
-import { preflight, type Surroundings } from './preflight.ts';
-import { kindOf, partsOf } from './surroundings.ts';
+import { preflight } from './preflight.ts';
 
 const loaded = loadProfile('knative-lambda-operator');
 if (loaded.speaks.by !== 'objects') throw new Error('expected objects');

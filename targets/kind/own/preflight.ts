@@ -6,18 +6,8 @@
 import type { Diagnostic } from '../../../base/errors.ts';
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
+import type { Surroundings } from '../surroundings.ts';
 import type { OwnObject } from './manifests.ts';
-
-/** What is there without the platform. */
-export interface Surroundings {
-  /** `apiVersion/Kind` that the cluster serves. */
-  kinds: ReadonlySet<string>;
-  namespaces: ReadonlySet<string>;
-  /** Why an image can not be pulled by the nodes; undefined when it can, or nobody can tell. */
-  imageProblem(image: string): Promise<string | undefined>;
-  /** The same for a registry, `host:port`. */
-  registryProblem(registry: string): Promise<string | undefined>;
-}
 
 /** Read by the harness instead of an operator that the cluster does not have: rules are loaded, scrapes are the profile's. */
 export const READ_HERE = ['PrometheusRule', 'ServiceMonitor', 'PodMonitor'];

@@ -1,8 +1,8 @@
 /** What takes the user's own platform away again, on disk before it comes. */
 import { HarnessError } from '../../../base/errors.ts';
 import type { UndoLog } from '../../../chaos/undo/log.ts';
-import type { Kubernetes, Manifest } from '../../../kind/kubernetes.ts';
-import { recordNodeRights, type Way } from '../common.ts';
+import type { Kubernetes, Manifest, Way } from '../../../kind/kubernetes.ts';
+import { recordNodeRights } from '../common.ts';
 import { SERVICE_LABEL } from '../pods.ts';
 import { LAMBDA } from './object-tap.ts';
 

@@ -1,7 +1,6 @@
-/** What the cluster and its registries say before the user's own platform comes. */
-import type { Kubernetes } from '../../../kind/kubernetes.ts';
-import { REGISTRY } from '../../../kind/registry.ts';
-import type { Surroundings } from './preflight.ts';
+/** What the cluster and its registries say before a platform comes. */
+import type { Kubernetes } from '../../kind/kubernetes.ts';
+import type { Place } from './place.ts';
 
 const ANSWER_WITHIN_MS = 5000;
 const MANIFEST_TYPES = [
@@ -11,8 +10,21 @@ const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-/** @param registry where this host reaches the cluster's own registry: `host:port` */
-export async function surroundings(cluster: Kubernetes, registry: string): Promise<Surroundings> {
+/** What is there without the platform. */
+export interface Surroundings {
+  /** `apiVersion/Kind` that the cluster serves. */
+  kinds: ReadonlySet<string>;
+  namespaces: ReadonlySet<string>;
+  /** Why an image can not be pulled by the nodes; undefined when it can, or nobody can tell. */
+  imageProblem(image: string): Promise<string | undefined>;
+  /** The same for a registry, `host:port`. */
+  registryProblem(registry: string): Promise<string | undefined>;
+}
+
+type Registry = Place['registry'];
+
+/** @param registry the cluster's own */
+export async function surroundings(cluster: Kubernetes, registry: Registry): Promise<Surroundings> {
   const [kinds, namespaces] = await Promise.all([
     // The last two columns are there for every resource; short names are not.
     cluster.do('api-resources', '--no-headers', '--output=wide'),
@@ -44,7 +56,7 @@ export function partsOf(image: string): { host: string; path: string; reference:
   return { host: 'docker.io', path: path.includes('/') ? path : `library/${path}`, reference };
 }
 
-async function imageProblem(image: string, registry: string): Promise<string | undefined> {
+async function imageProblem(image: string, registry: Registry): Promise<string | undefined> {
   if (image === '') return 'no image is named';
   const { host, path, reference } = partsOf(image);
   const unreachable = await registryProblem(host, registry);
@@ -56,16 +68,16 @@ async function imageProblem(image: string, registry: string): Promise<string | u
     : undefined;
 }
 
-async function registryProblem(host: string, registry: string): Promise<string | undefined> {
+async function registryProblem(host: string, registry: Registry): Promise<string | undefined> {
   if (/^localhost\b|^127\./.test(host))
-    return `on a node, ${host} is the node itself, where no registry is: the cluster's is ${REGISTRY}`;
+    return `on a node, ${host} is the node itself, where no registry is: the cluster's is ${registry.inside}`;
   const response = await ask(`${baseOf(host, registry)}/v2/`);
   return response instanceof Response ? undefined : `its registry gives no answer (${response})`;
 }
 
-const baseOf = (host: string, registry: string) =>
-  host === REGISTRY
-    ? `http://${registry}`
+const baseOf = (host: string, registry: Registry) =>
+  host === registry.inside
+    ? `http://${registry.here}`
     : `https://${host === 'docker.io' ? 'registry-1.docker.io' : host}`;
 
 async function ask(url: string): Promise<Response | string> {

@@ -1,0 +1,257 @@
+/** The reference platform on a cluster, with the real services around it. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HarnessError } from '../../base/errors.ts';
+import { freePorts } from '../../base/ports.ts';
+import { processCpuSeconds } from '../../base/process-cpu.ts';
+import type { Abilities } from '../../chaos/fault.ts';
+import { throttleClient } from '../../chaos/throttle/client.ts';
+import { Kubernetes, type Manifest, parseManifests } from '../../kind/kubernetes.ts';
+import { type CommandEndpoints, commandFront } from '../command-front.ts';
+import { DEFECTS } from '../defects.ts';
+import { componentJob } from '../monitoring.ts';
+import { Supervisor } from '../supervisor.ts';
+import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
+import { throttleProxy } from '../throttle.ts';
+import { componentDriver, INFRASTRUCTURE, networkDriver, placesOf, referenceOwners } from './chaos.ts';
+import { clusterDriver } from './cluster-driver.ts';
+import {
+  asFaults,
+  available,
+  keepLogs,
+  nodePorts,
+  recordNodeRights,
+  refuseTaken,
+  refuseUnreachableHost,
+  UP_WITHIN_S,
+} from './common.ts';
+import { watchFreeze } from './freeze.ts';
+import { type Place, referenceImages } from './place.ts';
+import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts';
+import { isReady, type PodWatch, watchPods } from './pods.ts';
+import {
+  alertmanager,
+  kubeStateMetrics,
+  objectStore,
+  prometheus,
+  RABBITMQ_USER,
+  rabbitmq,
+} from './services.ts';
+import { shapers } from './shapers.ts';
+
+const BROKER_NODES = 3;
+const CRD = 'customresourcedefinition.apiextensions.k8s.io/lambdafunctions.lambda.knative.io';
+const labelled = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, { app: name }]));
+/** Whose pods' comings and goings are in the journal. */
+const WATCHED = labelled([...COMPONENTS, 'rabbitmq', 'object-store']);
+/** Whose logs are kept. */
+const LOGGED = { ...WATCHED, ...labelled(['prometheus', 'alertmanager']) };
+
+/** @param find throws RefusedError when there is no such place */
+export function referencePlatform(name: Place['target'], find: () => Place): Target {
+  return {
+    name,
+    defects: DEFECTS,
+
+    async abilities(): Promise<Abilities> {
+      const place = find();
+      return {
+        target: name,
+        components: [...COMPONENTS, 'rabbitmq'],
+        infrastructure: INFRASTRUCTURE,
+        pausable: [],
+        blackhole: ['rabbitmq'],
+        throttle: true,
+        cluster: {
+          namespace: NAMESPACE,
+          owners: placesOf(referenceOwners(referenceImages(place).platform)),
+          workers: place.nodes.filter(({ worker }) => worker).length,
+          machines: place.engine !== undefined,
+          ...{ doors: [...COMPONENTS], shells: [...COMPONENTS, 'rabbitmq'], shapers: await shapers(place) },
+        },
+      };
+    },
+
+    versions: async () => find().versions,
+
+    async detail() {
+      const { nodes, detail } = find();
+      return { nodes: String(nodes.length), ...detail };
+    },
+
+    // A function is built by Kaniko first: 11 s of a core each. More of them at once starve what is to be tested.
+    patience: { functionsMs: 180_000, functionsAtOnce: 4, quietMs: 60_000 },
+    hostAddress: async () => find().hostAddress,
+    way: () => find().way,
+    up: (request) => up(request, find()),
+  };
+}
+
+async function up(request: TargetRequest, place: Place): Promise<RunningTarget> {
+  const { way, hostAddress } = place;
+  const images = referenceImages(place);
+  const cluster = new Kubernetes(way);
+  // Also where it only would be in the way of another platform: the functions go with their kind.
+  for (const object of [`namespace/${NAMESPACE}`, CRD]) await refuseTaken(cluster, object);
+  // In the reverse order: first the namespace with its functions, then what they are.
+  for (const object of [CRD, `namespace/${NAMESPACE}`])
+    request.undo.record('deploy the platform', { op: 'delete-object', ...way, object });
+  recordNodeRights(request.undo, way, NAMESPACE);
+
+  const [throttlePort, controlPort] = await freePorts(2);
+  const supervisor = new Supervisor(request);
+  supervisor.start(
+    throttleProxy({
+      ...{ host: hostAddress, port: throttlePort, control: controlPort },
+      upstream: place.registry.here,
+    }),
+  );
+  let pods: PodWatch | undefined;
+  try {
+    await supervisor.ready(10_000, request.signal);
+    await cluster.apply(ground());
+    pods = await watchPods(way.kubeconfig, NAMESPACE, WATCHED, request.onEvent);
+    const password = randomBytes(12).toString('hex');
+    await cluster.apply(services(place, request, password));
+    await brokerWhole(cluster, request);
+    await cluster.apply(
+      platformManifests({
+        ...{ images, request, pullRegistry: place.registry.inside },
+        pushRegistry: `${hostAddress}:${throttlePort}`,
+      }),
+    );
+    await available(cluster, NAMESPACE, DEPLOYMENTS, request.signal);
+    await refuseUnreachableHost(cluster, NAMESPACE, place, request.webhookUrl);
+    const { spokenTo, endpoints, readyUrl } = await waysIn(cluster, place, password);
+    const watch = pods;
+    const freeze = await watchFreeze(way.kubeconfig, NAMESPACE);
+    const owners = referenceOwners(images.platform);
+    const driver = clusterDriver({
+      cluster: await asFaults(cluster, way, NAMESPACE, request),
+      ...{ place, namespace: NAMESPACE, pods, owners, readyUrl },
+    });
+    return {
+      endpoints,
+      components: Object.fromEntries(
+        Object.entries(endpoints).map(([name, url]) => [name, new URL(url).host]),
+      ),
+      drivers: {
+        cluster: driver,
+        components: componentDriver(driver, owners, 'receiver', readyUrl),
+        network: networkDriver(driver),
+        throttle: throttleClient(`http://127.0.0.1:${controlPort}/`, `http://${hostAddress}:${throttlePort}`),
+      },
+      ownNamespaces: [NAMESPACE],
+      frozen: freeze.reason,
+      front: commandFront(spokenTo, 'quorum'),
+      pods: () => watch.functions(),
+      readyPods: () => watch.functions(isReady),
+      harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
+      async down() {
+        await keepLogs(way, NAMESPACE, LOGGED, request.logDirectory);
+        await freeze.stop();
+        await watch.stop();
+        await supervisor.stopAll(1500);
+      },
+    };
+  } catch (error) {
+    await keepLogs(way, NAMESPACE, LOGGED, request.logDirectory).catch(() => {});
+    await pods?.stop();
+    await supervisor.stopAll(500);
+    throw error;
+  }
+}
+
+function ground(): Manifest[] {
+  return parseManifests(readFileSync(join(import.meta.dirname, 'manifests/platform.yaml'), 'utf8'));
+}
+
+function services(place: Place, request: TargetRequest, password: string): Manifest[] {
+  const { nodes } = place;
+  const images = referenceImages(place);
+  const where = { namespace: NAMESPACE, image: images.services };
+  const apart = { namespace: NAMESPACE, onControlPlane: nodes.some(({ worker }) => !worker) };
+  return [
+    ...rabbitmq({
+      ...where,
+      replicas: BROKER_NODES,
+      password,
+      cookie: randomBytes(12).toString('hex'),
+      statisticsMs: Math.max(1000, request.scrapeMs),
+    }),
+    ...objectStore({
+      ...{ namespace: NAMESPACE, image: images.objectStore },
+      ...{ access: 'faultline', secret: randomBytes(16).toString('hex') },
+    }),
+    ...alertmanager({ ...where, ...apart, webhookUrl: request.webhookUrl, timeScale: request.timeScale }),
+    ...kubeStateMetrics({ ...apart, image: images.kubeStateMetrics }),
+    ...prometheus({
+      ...where,
+      ...apart,
+      ...{ nodes: nodes.map(({ name }) => name), kubeStateMetrics: true },
+      ...{ rules: request.rules, scrapeMs: request.scrapeMs, evaluationMs: request.evaluationMs },
+      timeScale: request.timeScale,
+      targets: [
+        ...COMPONENTS.map((name) => ({
+          ...{ job: componentJob(name), address: `${watched(name)}:8080`, path: '/metrics' },
+        })),
+        // Each node tells of the queues that it leads.
+        ...Array.from({ length: BROKER_NODES }, (_, i) => ({
+          ...{ job: 'rabbitmq', address: `rabbitmq-${i}.rabbitmq-nodes:15692`, path: '/metrics/per-object' },
+        })),
+      ],
+    }),
+  ];
+}
+
+/**
+ * A queue gets its members when it is declared, from the nodes that are there then: with two, the loss of one would be the loss
+ * of the queue. So the platform comes when the broker is whole.
+ */
+async function brokerWhole(cluster: Kubernetes, request: TargetRequest): Promise<void> {
+  const inside = (...args: string[]) => {
+    request.signal.throwIfAborted();
+    return cluster.do('--namespace', NAMESPACE, ...args);
+  };
+  await inside('rollout', 'status', 'statefulset/rabbitmq', `--timeout=${UP_WITHIN_S}s`);
+  const wait = `/usr/lib/rabbitmq/bin/rabbitmqctl --longnames --node "$RABBITMQ_NODENAME" await_online_nodes ${BROKER_NODES} --timeout ${UP_WITHIN_S}`;
+  await inside('exec', 'rabbitmq-0', '--', 'sh', '-c', wait);
+}
+
+const DEPLOYMENTS = ['object-store', 'alertmanager', ...COMPONENTS, 'prometheus'].map(
+  (name) => `deployment/${name}`,
+);
+
+interface WaysIn {
+  spokenTo: CommandEndpoints;
+  endpoints: Endpoints;
+  /** URL of a component of the platform that answers 200 when it serves. */
+  readyUrl(component: string): string;
+}
+
+async function waysIn(cluster: Kubernetes, place: Place, password: string): Promise<WaysIn> {
+  const at = await nodePorts(cluster, place, NAMESPACE);
+  const watchedAt = new Map(COMPONENTS.map((name) => [name as string, at(watched(name))]));
+  const spokenTo = {
+    receiver: `http://${at('receiver')}`,
+    gateway: `http://${at('gateway')}`,
+    operator: `http://${at('operator')}`,
+    broker: `amqp://${RABBITMQ_USER}:${password}@${at('rabbitmq-harness')}`,
+  };
+  return {
+    spokenTo,
+    endpoints: {
+      ...spokenTo,
+      prometheus: `http://${at('prometheus')}`,
+      alertmanager: `http://${at('alertmanager')}`,
+      registry: `http://${place.registry.here}`,
+    },
+    readyUrl(component) {
+      const address = watchedAt.get(component);
+      if (address === undefined)
+        throw new HarnessError(`component ${component} has no way in from this host`);
+      return `http://${address}/readyz`;
+    },
+  };
+}
