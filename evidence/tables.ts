@@ -53,6 +53,12 @@ export type TableName = keyof typeof TABLES;
 /** Series with a sample (of kind `raw`) for each instant at which Prometheus evaluated the rules. */
 export const HEARTBEAT = 'faultline_rules_evaluated';
 
+/** Points of a chart's curve over the whole run: enough for a screen's width. */
+const RANGE_POINTS = 240;
+
+/** Between two samples of a series of kind `range`, ms. */
+export const rangeStepMs = (scrapeMs: number, runMs: number) => Math.max(scrapeMs, runMs / RANGE_POINTS);
+
 /** Series (of kind `raw`) that tells one life of a process from the next; not every platform exposes it. */
 export const PROCESS_START = 'process_start_time_seconds';
 

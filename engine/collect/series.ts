@@ -1,6 +1,6 @@
 /** Fetches every named query of the profile into rows of series.parquet. What can not be fetched is named in the journal. */
 import type { Plan } from '../../evidence/plan.ts';
-import type { SeriesRow } from '../../evidence/tables.ts';
+import { rangeStepMs, type SeriesRow } from '../../evidence/tables.ts';
 import type { RunClock } from '../clock.ts';
 import type { PodSample } from '../observers.ts';
 import type { GroupEvaluations, PrometheusClient, PromSeries, RuleHealth } from './prometheus.ts';
@@ -18,9 +18,6 @@ export interface Missing {
   what: string;
   reason: string;
 }
-
-/** Points of a chart's curve over the whole run: enough for a screen's width. */
-const RANGE_POINTS = 240;
 
 export async function collectSeries(
   client: PrometheusClient,
@@ -59,7 +56,7 @@ export async function collectSeries(
   };
   const windowText = (ms: number) => `${Math.max(1, Math.round(ms))}ms`;
   const rateWindow = windowText(Math.max(8 * plan.scrapeMs, 1000));
-  const step = Math.max(plan.scrapeMs, endMs / RANGE_POINTS);
+  const step = rangeStepMs(plan.scrapeMs, endMs);
 
   const core = Object.entries(plan.core).flatMap(([stream, metrics]) =>
     Object.entries(metrics).map(([metric, promql]) => [`core.${stream}.${metric}`, promql] as const),

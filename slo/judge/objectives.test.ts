@@ -243,6 +243,18 @@ describe('series', () => {
     expect(check(verdict, 'objective/queue-depth/baseline').verdict).toBe('pass');
     expect(check(verdict, 'objective/queue-depth/steady-fault').verdict).toBe('fail');
   });
+  it('prove nothing of seconds in which nobody exposed them, though there are enough in all', async () => {
+    const without = (from: number, to: number) => (r: SyntheticRun) =>
+      keep(r.series, (s) => !(s.query === 'queue_depth' && s.t_us > from * 1e6 && s.t_us < to * 1e6));
+    expect(check(await judged(without(21, 27)), 'objective/queue-depth/run')).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringMatching(
+        /queue_depth had no sample for 6\S* s, from 21 s on; at most 5 s may be/,
+      ),
+    });
+    expect(check(await judged(without(21, 25)), 'objective/queue-depth/run').verdict).toBe('pass');
+    expect(check(await judged(without(54, 100)), 'objective/queue-depth/run').verdict).toBe('unknown');
+  });
   it('are unknown without a number, or when the query is said to be missing', async () => {
     expect(
       check(

@@ -6,7 +6,7 @@
 import type { Objective } from '../../evidence/plan.ts';
 import type { Check, Evidence, ObjectiveResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
-import { gapProblems } from './heartbeat.ts';
+import { gapProblems, gaugeGapProblems } from './heartbeat.ts';
 import { measure, type Reading } from './indicators.ts';
 import { compare, OP_SIGN, rounded, text } from './numbers.ts';
 
@@ -43,7 +43,7 @@ export async function checkObjectives(c: Context): Promise<Finding> {
           ];
           if (judged[0] !== 'pass') return { verdict: judged[0], message: judged[1], evidence };
           // A high value that was seen stays seen; that none was, is worth something only where somebody looked.
-          const gaps = objective.indicator.type === 'series' ? await gapProblems(c, phase) : [];
+          const gaps = await gapsOf(c, objective, phase);
           if (gaps.length > 0)
             return { verdict: 'unknown', message: [judged[1], ...gaps].join('; '), evidence };
           const unproven = await c.unproven(window.startMs, window.endMs);
@@ -60,6 +60,12 @@ export async function checkObjectives(c: Context): Promise<Finding> {
     }
   }
   return { checks, objectives };
+}
+
+async function gapsOf(c: Context, { indicator }: Objective, phase: string): Promise<string[]> {
+  if (indicator.type !== 'series') return [];
+  const gauge = indicator.kind === 'range' ? await gaugeGapProblems(c, phase, indicator.query) : [];
+  return [...(await gapProblems(c, phase)), ...gauge];
 }
 
 function judgeReading(o: Objective, r: Reading): [Verdict, string] {
