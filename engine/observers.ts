@@ -1,6 +1,5 @@
 /** What the harness counts itself while a run is going: pods, its own CPU, the generator's CPU, what others took of the machine's. */
 import { stolenMeter } from '../base/host-cpu.ts';
-import { processCpuSeconds } from '../base/process-cpu.ts';
 import type { RunningTarget } from '../targets/target.ts';
 import type { RunClock } from './clock.ts';
 import type { Journal } from './journal.ts';
@@ -27,10 +26,11 @@ export function startObservers(options: {
   target: RunningTarget;
   clock: RunClock;
   journal: Journal;
-  generatorPid: number;
+  /** Processor time of the load generator, seconds. */
+  generatorCpu(): number;
   functions: string[];
 }): Observers {
-  const { target, clock, journal, generatorPid } = options;
+  const { target, clock, journal } = options;
   const pods: PodSample[] = [];
   const last = { pods: new Map<string, number>(), pods_ready: new Map<string, number>() };
   const look = (query: PodSample['query'], counted: Map<string, number>) => {
@@ -52,7 +52,7 @@ export function startObservers(options: {
     () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6 + target.harnessCpuSeconds(),
   );
   const stolen = stolenMeter();
-  const generator = cpuMeter(() => processCpuSeconds(generatorPid));
+  const generator = cpuMeter(options.generatorCpu);
   const lookAtCpu = () => {
     journal.write({ type: 'harness.sample', cpu: harness(), rssBytes: process.memoryUsage.rss() });
     journal.write({ type: 'generator.sample', cpu: generator() });

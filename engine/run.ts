@@ -4,7 +4,7 @@
  * says how it ended; the judge then reads the bundle and nothing else.
  */
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../base/errors.ts';
 import { freePorts } from '../base/ports.ts';
@@ -276,7 +276,7 @@ export class Run {
       target: running,
       clock: this.clock,
       journal: this.journal,
-      generatorPid: load.pid,
+      generatorCpu: load.cpuSeconds,
       functions,
     });
     const watch = watchAborts({
@@ -306,10 +306,8 @@ export class Run {
     }
     if (this.stopSignal.stopped) await load.stop();
     const ended = await load.done;
-    for (const said of ['k6.stderr', 'k6.log']) {
-      const file = join(directories.work, 'k6', said);
-      if (existsSync(file)) copyFileSync(file, join(directories.logs, said));
-    }
+    for (const file of load.said)
+      if (existsSync(file)) copyFileSync(file, join(directories.logs, basename(file)));
     for (const stream of plan.streams)
       this.journal.write({
         type: 'load.ended',

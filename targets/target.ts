@@ -1,4 +1,5 @@
 /** One interface before `local`, `kind` and `cluster`. A target never stands in for another: the report names the one that ran. */
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { Drivers } from '../chaos/drivers.ts';
 import type { Abilities } from '../chaos/fault.ts';
 import type { Right } from '../chaos/rights.ts';
@@ -46,6 +47,15 @@ export interface TargetRequest {
 /** Base URLs, as this host reaches them; what else a target has is told to who looks around. */
 export type Endpoints = Record<'prometheus' | 'alertmanager' | 'registry', string> & Record<string, string>;
 
+/** A pod beside the platform in which the load generator can run. */
+export interface LoadPod {
+  name: string;
+  /** In which it may write. */
+  directory: string;
+  /** Starts a bash script in it, with all three streams; what it leaves running there goes on when it ends. */
+  bash(script: string): ChildProcessWithoutNullStreams;
+}
+
 export interface RunningTarget {
   endpoints: Endpoints;
   drivers: Drivers;
@@ -56,6 +66,8 @@ export interface RunningTarget {
   /** Why somebody has frozen what is under test, or undefined; a target without such a sign has none. */
   frozen?(): string | undefined;
   front: Front;
+  /** Makes so many pods for the load, that go with the run; absent: the target has none. @throws HarnessError when they do not come up */
+  loadPods?(count: number): Promise<LoadPod[]>;
   /** Instances by function that are there, working or not, counted from outside the platform. */
   pods(): Map<string, number>;
   /** Those of them that take requests; on a target without readiness all that run. */

@@ -51,7 +51,7 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
   let sent: SentEvent[] = [];
   await attempt(FILES.requests, async () => {
     const imported = await importRequests({
-      rawFile: load.rawFile,
+      rawFiles: load.rawFiles,
       runId: plan.run.id,
       streams: plan.streams,
       originEpochUs: Math.round(clock.originWallMs * 1000),

@@ -27,30 +27,46 @@ export function segmentsSql(runId: string, streams: Stream[]): string {
 }
 
 /**
- * `samples`: one row a request that was started (n: its number within the segment) or dropped (n NULL); `used`: when.
- * A line that is not whole, the last one of a killed k6, has no point at its end.
+ * `samples`: one row a request that was started (n: its number within the segment) or dropped (n NULL); `used`: when. `shard`: which of
+ * the k6 it was; of S of them, k6 gives the numbers s, s + S, s + 2 S, ... to the one that runs the execution segment s of S equal ones,
+ * and `m` counts those. A line that is not whole, the last one of a killed k6, has no point at its end.
  */
-export function samplesSql(rawFile: string): string {
-  return `CREATE TABLE samples AS
-    WITH lines AS (
-      SELECT * FROM read_csv(${quote(rawFile)}, delim = chr(9), quote = '', escape = '', header = false, auto_detect = false,
+export function samplesSql(rawFiles: string[]): string {
+  const lines = rawFiles.map(
+    (
+      file,
+      shard,
+    ) => `SELECT ${shard} AS shard, * FROM read_csv(${quote(file)}, delim = chr(9), quote = '', escape = '', header = false, auto_detect = false,
         columns = {'scenario': 'VARCHAR', 'used': 'BIGINT', 'done': 'BIGINT', 'n': 'INTEGER', 'status': 'SMALLINT',
           'outcome': 'VARCHAR', 'cold': 'BOOLEAN', 'begun': 'BIGINT', 'whole': 'VARCHAR'},
         strict_mode = false, null_padding = true, ignore_errors = true, max_line_size = 1000000)
-      WHERE whole = '.')
-    SELECT s.seg, n, used, done, status, outcome, coalesce(cold, false) AS cold, begun
+      WHERE whole = '.'`,
+  );
+  return `CREATE TABLE samples AS
+    WITH lines AS (${lines.join(' UNION ALL ')})
+    SELECT s.seg, shard::INTEGER AS shard, ((n - shard) // ${rawFiles.length})::INTEGER AS m, n, used, done, status, outcome,
+      coalesce(cold, false) AS cold, begun
     FROM lines JOIN segments s USING (scenario)`;
 }
 
+/** How many were started and left no record, in how many segments more than intended were, and in how many something came after the last slot. */
+export const COUNTS_SQL = `
+  WITH each AS (SELECT seg, shard, count(n) AS sent, coalesce(max(m), -1) AS highest, coalesce(max(n), -1) AS top, count(*) - count(n) AS dropped
+                FROM samples GROUP BY seg, shard),
+  segs AS (SELECT seg, sum(highest + 1 - sent) AS gaps, max(top) AS top, sum(highest + 1 + dropped) AS used FROM each GROUP BY seg)
+  SELECT coalesce(sum(gaps), 0)::BIGINT AS gaps, count(*) FILTER (WHERE top >= wanted) AS excess, count(*) FILTER (WHERE used > wanted) AS surplus
+  FROM segs JOIN segments USING (seg)`;
+
 /**
- * Requests that were started and left no record: k6 numbers the requests of a segment without gaps, so a missing number
+ * Requests that were started and left no record: each k6 numbers its requests of a segment without gaps, so a missing number
  * below the highest was in flight when k6 was stopped. It was sent no earlier than the one before it; that instant is taken.
  */
-export const UNANSWERED_SQL = `INSERT INTO samples
+export const unansweredSql = (shards: number): string => `INSERT INTO samples
   WITH known AS (
-    SELECT seg, n, used, lag(n, 1, -1) OVER w AS before, lag(used, 1, used) OVER w AS before_used
-    FROM samples WHERE n IS NOT NULL WINDOW w AS (PARTITION BY seg ORDER BY n))
-  SELECT seg, unnest(range(before + 1, n))::INTEGER, before_used, NULL, 0, 'failed', false, NULL FROM known WHERE n > before + 1`;
+    SELECT seg, shard, m, used, lag(m, 1, -1) OVER w AS before, lag(used, 1, used) OVER w AS before_used
+    FROM samples WHERE n IS NOT NULL WINDOW w AS (PARTITION BY seg, shard ORDER BY m)),
+  missing AS (SELECT seg, shard, unnest(range(before + 1, m))::INTEGER AS m, before_used FROM known WHERE m > before + 1)
+  SELECT seg, shard, m, m * ${shards} + shard, before_used, NULL, 0, 'failed', false, NULL FROM missing`;
 
 /** k6 may drop an iteration or two after the last slot of a segment, when its clock and its timer race; those are nobody's. */
 export const SURPLUS_SQL = `DELETE FROM samples WHERE rowid IN (

@@ -29,7 +29,7 @@ async function run(streams: Stream[], raw: string) {
   const rawFile = join(dir, 'k6.records');
   const outFile = join(dir, 'requests.parquet');
   await writeFile(rawFile, raw);
-  const options = { rawFile, runId: 'run-1', streams, originEpochUs: ORIGIN_MS * 1000, outFile };
+  const options = { rawFiles: [rawFile], runId: 'run-1', streams, originEpochUs: ORIGIN_MS * 1000, outFile };
   const result = await importRequests(options);
   return { result, rows: await readRequests(outFile), options };
 }
@@ -102,7 +102,7 @@ test('a killed k6: the torn line is ignored, what was in flight is unanswered, w
     await writeFile(rawFile, whole);
     await truncate(rawFile, whole.length - cut);
     const result = await importRequests({
-      ...{ rawFile, outFile, runId: 'r', streams: [s], originEpochUs: ORIGIN_MS * 1000 },
+      ...{ rawFiles: [rawFile], outFile, runId: 'r', streams: [s], originEpochUs: ORIGIN_MS * 1000 },
     });
     const rows = await readRequests(outFile);
     // Cutting only the last newline leaves the record whole.
@@ -166,7 +166,7 @@ test('refuses records that cannot be: none, or more than was intended', async ()
   ).rejects.toThrow(HarnessError);
   await expect(
     importRequests({
-      rawFile: join(dir, 'none'),
+      rawFiles: [join(dir, 'none')],
       runId: 'r',
       streams: [s],
       originEpochUs: 0,

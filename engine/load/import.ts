@@ -5,18 +5,19 @@ import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import { copySql, Database, quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
 import {
+  COUNTS_SQL,
   offsetSql,
   requestsSql,
   SLOTS_SQL,
   SURPLUS_SQL,
   samplesSql,
   segmentsSql,
-  UNANSWERED_SQL,
+  unansweredSql,
 } from './import-sql.ts';
 
 export interface ImportOptions {
-  /** LoadHandle.rawFile; may end in the middle of a line. */
-  rawFile: string;
+  /** LoadHandle.rawFiles; each may end in the middle of a line. */
+  rawFiles: string[];
   runId: string;
   streams: Stream[];
   /** The run's origin, microseconds since the epoch by the wall clock. */
@@ -39,26 +40,25 @@ const MEMORY_MB = 512;
 /**
  * Slots: request i of a segment is intended at segment start + i/rate. k6 starts or drops one iteration a slot, so what it
  * started and what it dropped, merged in time order, fill the slots from 0; slots left over are unsent.
- * Works on disk beside rawFile when the memory limit is reached.
- * @throws EvidenceError when rawFile cannot be read
+ * Works on disk beside the records when the memory limit is reached.
+ * @throws EvidenceError when a file of records cannot be read
  * @throws HarnessError when k6 sent more than was intended
  */
 export async function importRequests(o: ImportOptions): Promise<ImportResult> {
-  await stat(o.rawFile).catch((cause) => {
-    throw new EvidenceError(`k6 left no records: ${o.rawFile}`, { cause });
-  });
+  for (const file of o.rawFiles)
+    await stat(file).catch((cause) => {
+      throw new EvidenceError(`k6 left no records: ${file}`, { cause });
+    });
   using db = await Database.open({ memoryMb: MEMORY_MB });
-  await db.run(`SET temp_directory = ${quote(join(dirname(o.rawFile), 'duckdb.tmp'))}`);
+  await db.run(`SET temp_directory = ${quote(join(dirname(o.rawFiles[0] as string), 'duckdb.tmp'))}`);
   await db.run(segmentsSql(o.runId, o.streams));
-  await db.run(samplesSql(o.rawFile));
-  const { gaps, excess, surplus } = await db.row<{ gaps: number; excess: number; surplus: number }>(`
-    SELECT coalesce(sum(highest + 1 - sent), 0)::BIGINT AS gaps, count(*) FILTER (WHERE highest >= wanted) AS excess,
-           count(*) FILTER (WHERE highest + 1 + dropped > wanted) AS surplus
-    FROM (SELECT seg, count(n) AS sent, count(*) - count(n) AS dropped, coalesce(max(n), -1) AS highest FROM samples GROUP BY seg)
-    JOIN segments USING (seg)`);
+  await db.run(samplesSql(o.rawFiles));
+  const { gaps, excess, surplus } = await db.row<{ gaps: number; excess: number; surplus: number }>(
+    COUNTS_SQL,
+  );
   if (excess > 0)
     throw new HarnessError(`k6 sent more requests than the plan intended, in ${excess} segments`);
-  if (gaps > 0) await db.run(UNANSWERED_SQL);
+  if (gaps > 0) await db.run(unansweredSql(o.rawFiles.length));
   if (surplus > 0) await db.run(SURPLUS_SQL);
   await db.run(SLOTS_SQL);
   await db.run('DROP TABLE samples');

@@ -2,8 +2,8 @@
 
 export interface K6Call {
   script: string;
-  /** k6's JSON configuration. */
-  options: string;
+  /** k6's JSON configuration; none: the script is an archive, which has it. */
+  options?: string;
   /** File for k6's errors. */
   log: string;
   /** Port on 127.0.0.1 of its REST API. */
@@ -12,6 +12,8 @@ export interface K6Call {
   env: Record<string, string>;
   /** Where the records go; none: nothing is recorded. */
   rawFile?: string;
+  /** This k6 does the share `index` of `of` equal ones. */
+  shard?: { index: number; of: number };
 }
 
 export function k6Arguments(call: K6Call): string[] {
@@ -25,13 +27,24 @@ export function k6Arguments(call: K6Call): string[] {
       '--no-teardown',
       '--no-color',
     ],
-    ...['--summary-mode', 'disabled', '--address', `127.0.0.1:${call.apiPort}`, '--config', call.options],
+    ...['--summary-mode', 'disabled', '--address', `127.0.0.1:${call.apiPort}`],
+    ...(call.options === undefined ? [] : ['--config', call.options]),
     // k6 warns about every failed request; the records have those already.
     ...['--log-output', `file=${call.log},level=error`],
     // An output of ours: tools/k6/records.
     ...(call.rawFile === undefined ? [] : ['--out', `records3=${call.rawFile}`]),
+    ...(call.shard === undefined ? [] : shardArguments(call.shard)),
     ...Object.entries(call.env).flatMap(([name, value]) => ['-e', `${name}=${value}`]),
     call.script,
+  ];
+}
+
+/** Source: k6's documentation, "execution segments". Of equal ones, each takes every `of`-th iteration. */
+function shardArguments({ index, of }: { index: number; of: number }): string[] {
+  const at = (i: number) => (i === 0 ? '0' : i === of ? '1' : `${i}/${of}`);
+  return [
+    `--execution-segment=${at(index)}:${at(index + 1)}`,
+    `--execution-segment-sequence=${Array.from({ length: of + 1 }, (_, i) => at(i)).join(',')}`,
   ];
 }
 

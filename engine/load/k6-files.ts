@@ -44,15 +44,17 @@ const ns = (value: number): string => `${Math.round(value)}ns`;
  * a period after the last wanted iteration gives exactly `count` of them. The period is given in nanoseconds (rate 1 a
  * timeUnit), which expresses any rate to half a nanosecond.
  * All VUs are there before the load starts: k6 drops one iteration for every VU that it has to make later.
+ *
+ * @param shards k6 processes that share it by execution segments
  */
-export function k6Options(streams: Stream[]): object {
+export function k6Options(streams: Stream[], shards = 1): object {
   const scenarios: Record<string, object> = {};
   for (const stream of streams) {
     stream.segments.forEach((s, segment) => {
       if (s.count === 0) return;
       const period = periodNs(s.rate);
-      // More VUs than requests would never have anything to do.
-      const vus = Math.min(stream.maxVUs, s.count);
+      // More VUs than requests would never have anything to do; a shard without one would do nothing of its share.
+      const vus = Math.ceil(Math.min(stream.maxVUs, s.count) / shards) * shards;
       const name = scenarioName(stream.name, segment);
       scenarios[name] = {
         executor: 'constant-arrival-rate',

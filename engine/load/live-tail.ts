@@ -35,22 +35,27 @@ interface Counts {
 
 const none = (): Counts => ({ sent: 0, failed: 0, dropped: 0, p95Ms: 0, window: [] });
 
+interface Place {
+  file: string;
+  position: number;
+  rest: Buffer;
+}
+
 export class LiveTail {
-  private readonly file: string;
-  private position = 0;
-  private rest: Buffer = Buffer.alloc(0);
+  private readonly places: Place[];
   private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   private readonly streams = new Map<string, Counts>();
   private readonly total = none();
   private lastCall = performance.now();
 
-  constructor(file: string) {
-    this.file = file;
+  /** @param files of records, one of each k6 */
+  constructor(files: string[]) {
+    this.places = files.map((file) => ({ file, position: 0, rest: Buffer.alloc(0) }));
   }
 
   /** Zeros before k6 has written anything. Not to be called again before it is done. */
   async read(): Promise<LiveLoad> {
-    await this.advance();
+    for (const place of this.places) await this.advance(place);
     const now = performance.now();
     const seconds = Math.max(1e-3, (now - this.lastCall) / 1000);
     this.lastCall = now;
@@ -67,18 +72,18 @@ export class LiveTail {
     return { ...take(total, seconds), streams };
   }
 
-  private async advance(): Promise<void> {
-    const handle = await open(this.file).catch(() => undefined);
+  private async advance(place: Place): Promise<void> {
+    const handle = await open(place.file).catch(() => undefined);
     if (!handle) return;
     try {
       for (;;) {
-        const { bytesRead } = await handle.read(this.chunk, 0, CHUNK_BYTES, this.position);
+        const { bytesRead } = await handle.read(this.chunk, 0, CHUNK_BYTES, place.position);
         if (bytesRead === 0) return;
-        this.position += bytesRead;
-        const data = Buffer.concat([this.rest, this.chunk.subarray(0, bytesRead)]);
+        place.position += bytesRead;
+        const data = Buffer.concat([place.rest, this.chunk.subarray(0, bytesRead)]);
         const end = data.lastIndexOf(NEWLINE) + 1;
         this.scan(data.toString('latin1', 0, end));
-        this.rest = Buffer.from(data.subarray(end));
+        place.rest = Buffer.from(data.subarray(end));
       }
     } finally {
       await handle.close();

@@ -79,7 +79,7 @@ async function start(streams: Stream[], o: Partial<LoadOptions> = {}): Promise<L
 async function imported(load: LoadHandle, streams: Stream[], originEpochUs: number) {
   const outFile = join(dir, 'requests.parquet');
   const result = await importRequests({
-    rawFile: load.rawFile,
+    rawFiles: load.rawFiles,
     runId: 'run-1',
     streams,
     originEpochUs,
@@ -250,7 +250,7 @@ test('a request that takes longer than its timeout is a timeout; one that is ref
 });
 
 test.each([
-  ['SIGKILL', (load: LoadHandle): unknown => process.kill(load.pid, 'SIGKILL')],
+  ['SIGKILL', (load: LoadHandle): unknown => process.kill(load.pid as number, 'SIGKILL')],
   ['stop()', (load: LoadHandle): unknown => load.stop()],
 ] as const)('%s in the middle: every intended request still has its row', async (how, end) => {
   const streams = [

@@ -5,6 +5,7 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { HarnessError } from '../../base/errors.ts';
+import { processCpuSeconds } from '../../base/process-cpu.ts';
 import type { Stream } from '../../evidence/plan.ts';
 import { isReady, resume } from './k6-api.ts';
 import { k6Arguments, k6Environment } from './k6-command.ts';
@@ -39,9 +40,14 @@ export interface LoadEnd {
 }
 
 export interface LoadHandle {
-  pid: number;
-  /** k6's records, input of importRequests once `done` has resolved. */
-  rawFile: string;
+  /** Of k6, where it is a process of this host. */
+  pid?: number;
+  /** Processor time that k6 has used, seconds. */
+  cpuSeconds(): number;
+  /** The records of each k6, input of importRequests once `done` has resolved. */
+  rawFiles: string[];
+  /** What k6 said: files, which need not be there. */
+  said: string[];
   /**
    * Starts the schedule; k6 waits, with all VUs made, until then. Call once.
    * @returns the instant just before k6 was told, microseconds since the epoch: take it as the run's origin
@@ -61,9 +67,9 @@ const READY_POLL_MS = 50;
 const STOP_MS = 5000;
 const DETAIL_LINES = 8;
 /** k6 ended well, but its records are not all there. The number is sysexits.h's EX_IOERR; k6 has no such code. */
-const RECORDS_LOST = 74;
+export const RECORDS_LOST = 74;
 /** The last line of tools/k6/records, written only when all others were. */
-const LAST_LINE = '\t\t\t\t\tend\t\t\t.\n';
+export const LAST_LINE = '\t\t\t\t\tend\t\t\t.\n';
 /** k6's exit code when its REST API cannot start; it says nothing then. */
 const NO_REST_API = 106;
 /**
@@ -148,10 +154,12 @@ export async function startLoad(o: LoadOptions): Promise<LoadHandle> {
   if (ended) throw failure('ended before the load began', ended);
 
   favour(k6.pid as number);
-  const tail = new LiveTail(rawFile);
+  const tail = new LiveTail([rawFile]);
   return {
     pid: k6.pid as number,
-    rawFile,
+    cpuSeconds: () => processCpuSeconds(k6.pid),
+    rawFiles: [rawFile],
+    said: [at('k6.stderr'), at('k6.log')],
     begin: async () => {
       // Not the monotonic clock: k6 stamps its records with the wall clock, and the two must agree.
       const startUs = Date.now() * 1000;
@@ -183,7 +191,7 @@ function favour(pid: number): void {
   }
 }
 
-async function isComplete(rawFile: string): Promise<boolean> {
+export async function isComplete(rawFile: string): Promise<boolean> {
   const file = await open(rawFile).catch(() => undefined);
   if (!file) return false;
   try {
@@ -196,7 +204,7 @@ async function isComplete(rawFile: string): Promise<boolean> {
   }
 }
 
-async function lastLines(files: string[]): Promise<string> {
+export async function lastLines(files: string[]): Promise<string> {
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
   const lines = texts.join('\n').split('\n');
   return lines
