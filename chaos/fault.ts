@@ -70,6 +70,8 @@ export interface Abilities {
     /** What holds the pods of each component: its namespace, and the kind as RBAC has it, `deployments`. */
     owners: Record<string, { namespace: string; resource: string }>;
     workers: number;
+    /** Processors of all nodes; nodes that are containers of one host share them. */
+    cores: number;
     /** Nodes and the API server's process are containers of this host: they can be stopped and limited from here. */
     machines: boolean;
     /** Components that this host can ask something of. */

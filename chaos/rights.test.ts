@@ -8,7 +8,7 @@ const cluster: ClusterAbilities = {
     builder: { namespace: 'lab', resource: 'deployments' },
     activator: { namespace: 'serving', resource: 'deployments' },
   },
-  ...{ workers: 2, machines: true, doors: [], shells: [], shapers: [] },
+  ...{ workers: 2, cores: 2, machines: true, doors: [], shells: [], shapers: [] },
 };
 const abilities = {
   ...{

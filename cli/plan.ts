@@ -29,6 +29,7 @@ function describePlan(plan: Plan): string {
     `${plan.scenario.name}: ${plan.scenario.title}`,
     `  claim    ${plan.scenario.claim}`,
     `  target   ${plan.target.name}, profile ${plan.profile.name}, time scale ${plan.run.timeScale}${plan.run.loadScale ? `, load scale ${JSON.stringify(plan.run.loadScale)}` : ''}`,
+    `  load     k6 ${plan.load.pods === undefined ? 'on this machine' : `in ${plan.load.pods} pods of the cluster`}`,
     '  timeline',
   ];
   const acts = [

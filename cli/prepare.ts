@@ -33,6 +33,7 @@ export interface PlanOptions extends TargetOptions {
   scenarios: string[];
   seed: number | undefined;
   loadScale: string[];
+  loadPods: number;
 }
 
 export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
@@ -86,6 +87,12 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
       type: 'number',
       describe: 'Seed of everything random in the load; the report names it',
     })
+    .option('load-pods', {
+      type: 'number',
+      default: 0,
+      describe:
+        'On a cluster: run the load in so many pods of it, each with an equal share; 0: on this machine',
+    })
     .option('load-scale', {
       type: 'string',
       array: true,
@@ -94,6 +101,8 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
         'Multiply the rates of the load, for a smaller or larger platform: builds=0.05, or a number for all streams',
     }) as unknown as Argv<T & PlanOptions>;
 }
+
+const MOST_LOAD_PODS = 100;
 
 export interface Prepared {
   target: Target;
@@ -122,7 +131,7 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
     targetDetail: await target.detail(),
     versions: await versions(target),
     host: host(),
-    sharedCores: cpus().length,
+    ...generator(options.loadPods, abilities, profile),
   };
   const problems: Diagnostic[] = [];
   const scenarios = files.map((file) => {
@@ -180,6 +189,26 @@ function chosen({ target, platform, cluster }: TargetOptions): Omit<TargetChoice
     ...(platform === undefined ? {} : { platform }),
     ...(cluster === undefined ? {} : { cluster }),
   };
+}
+
+/** Where k6 runs, and how many cores it shares with what is under test. */
+function generator(
+  loadPods: number,
+  { target, cluster }: Abilities,
+  { speaks, name }: Profile,
+): { loadPods: number; sharedCores: number } {
+  const refuse = (message: string): never => {
+    throw new RefusedError([{ file: '--load-pods', message }]);
+  };
+  if (!Number.isInteger(loadPods) || loadPods < 0 || loadPods > MOST_LOAD_PODS)
+    refuse(`expected a whole number from 0 to ${MOST_LOAD_PODS}, got ${loadPods}`);
+  if (loadPods === 0) return { loadPods, sharedCores: cpus().length };
+  if (cluster === undefined) return refuse(`target ${target} has no pods: expected target kind or cluster`);
+  if (speaks.by !== 'commands')
+    return refuse(
+      `functions of profile ${name} are asked for by way of this machine, which pods do not reach`,
+    );
+  return { loadPods, sharedCores: cluster.cores };
 }
 
 /** `builds=0.05`, or `0.5` for every stream without a factor of its own. */

@@ -15,7 +15,7 @@ const kind: Abilities = {
   cluster: {
     namespace: 'lab',
     owners: {},
-    ...{ workers: 2, machines: true, doors: ['builder'], shells: ['builder'], shapers: ['tbf'] },
+    ...{ workers: 2, cores: 2, machines: true, doors: ['builder'], shells: ['builder'], shapers: ['tbf'] },
   },
 };
 const local: Abilities = { ...kind, target: 'local' };
@@ -50,7 +50,7 @@ function plan(name: string, abilities: Abilities, timeScale: number, objects = f
   });
   return makePlan(scenario, catalog, {
     ...{ id: 'test', seed: 1, timeScale, startedAt: '2026-01-01T00:00:00.000Z', defects: [], loadScale: {} },
-    ...{ targetDetail: {}, versions: {}, host: {}, sharedCores: 2 },
+    ...{ targetDetail: {}, versions: {}, host: {}, sharedCores: 2, loadPods: 0 },
   });
 }
 
@@ -97,6 +97,7 @@ test('what needs a cluster is refused where there is none', () => {
           namespace: 'lab',
           owners: {},
           workers: 1,
+          cores: 2,
           machines: true,
           doors: [],
           shells: [],

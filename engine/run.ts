@@ -30,6 +30,7 @@ import { conduct } from './conductor.ts';
 import { FaultLife } from './fault-life.ts';
 import { Journal, type JournalListener } from './journal.ts';
 import type { LiveLoad } from './load/live-tail.ts';
+import { startLoadInPods } from './load/pod-load.ts';
 import { type LoadHandle, startLoad } from './load/start.ts';
 import { type Observers, startObservers } from './observers.ts';
 import { makeWorkDirectory, type RunDirectories } from './run-directories.ts';
@@ -233,16 +234,16 @@ export class Run {
   private async startLoad(running: RunningTarget): Promise<LoadHandle> {
     const { plan, directories, k6Path } = this.request;
     const [apiPort] = await freePorts(1);
-    return startLoad({
-      k6Path,
+    const options = {
+      ...{ k6Path, run: plan.run, streams: plan.streams, apiPort },
       scriptPath: fileURLToPath(new URL('../scenarios/k6/main.ts', import.meta.url)),
-      run: plan.run,
-      streams: plan.streams,
       endpoints: running.front.load,
       workDir: join(directories.work, 'k6'),
-      apiPort,
-      env: { [RUN_MARK]: plan.run.id },
-    });
+    };
+    if (plan.load.pods === undefined) return startLoad({ ...options, env: { [RUN_MARK]: plan.run.id } });
+    if (running.loadPods === undefined)
+      throw new HarnessError(`target ${plan.target.name} has no pods for the load, which the plan has`);
+    return startLoadInPods({ ...options, pods: await running.loadPods(plan.load.pods) });
   }
 
   private async timeline(

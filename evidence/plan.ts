@@ -181,6 +181,8 @@ export const Plan = z.strictObject({
     maxLatenessMs: z.number(),
     /** Generator CPU above this (1 = one core; whole machine counted by `cores`) makes the load untrusted. */
     maxCpuShare: z.number(),
+    /** k6 runs in so many pods of the cluster, each with an equal share; absent: on the harness's host. */
+    pods: z.number().int().min(1).optional(),
   }),
   /** What clients saw against what the platform counted. `client`: SQL over the views, rows of `t_us` (when) and `n` (how many). */
   honesty: z.array(

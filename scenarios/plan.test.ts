@@ -71,6 +71,7 @@ const facts: RunFacts = {
   versions: {},
   host: {},
   sharedCores: 2,
+  loadPods: 0,
 };
 
 const SCENARIO = `apiVersion: faultline.dev/v1

@@ -35,6 +35,8 @@ export interface RunFacts {
   versions: Record<string, string>;
   host: Record<string, string | number>;
   sharedCores: number;
+  /** k6 runs in so many pods; 0: on this host. */
+  loadPods: number;
 }
 
 /**
@@ -126,7 +128,10 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
       maxUnexpected: spec.ledger.maxUnexpected,
     },
     // The generator shares its cores with the platform on `local`: over 80 % of them it can not keep time (k6-benchmarks).
-    load: { maxUnsentShare: 0.001, maxLatenessMs: 100, maxCpuShare: 0.8 * facts.sharedCores },
+    load: {
+      ...{ maxUnsentShare: 0.001, maxLatenessMs: 100, maxCpuShare: 0.8 * facts.sharedCores },
+      ...(facts.loadPods > 0 ? { pods: facts.loadPods } : {}),
+    },
     honesty: catalog.profile.honesty.filter((h) => [...kinds].some((kind) => h.name.startsWith(kind))),
     core: Object.fromEntries(
       streams.flatMap((s) =>

@@ -71,6 +71,8 @@ describe('bad input is refused with exit 64, and nothing is started', () => {
     [['--cluster', 'staging.yaml'], /--cluster: describes a cluster for target cluster: got --target local/],
     [['--target', 'cluster', '--cluster', 'nowhere.yaml'], /nowhere\.yaml: .*no such file/i],
     [['--load-scale', 'builds=0'], /--load-scale: "builds=0": expected a factor above 0/],
+    [['--load-pods', '2'], /--load-pods: target local has no pods: expected target kind or cluster/],
+    [['--load-pods', '1.5'], /--load-pods: expected a whole number from 0 to 100/],
     [['--load-scale', 'moon=2'], /no stream is called "moon": expected one of builds, /],
     [['--tagret', 'local'], /[Uu]nknown argument/],
   ])('options %j', async (options, message) => {

@@ -27,6 +27,7 @@ const abilities: Abilities = {
       activator: { namespace: 'serving', resource: 'deployments' },
     },
     workers: 2,
+    cores: 2,
     machines: true,
     doors: ['builder'],
     shells: ['builder', 'receiver'],
@@ -390,7 +391,7 @@ describe('component-stressed', () => {
     const refuse = (params: FaultParams) =>
       componentStressed.refuse({ component: 'builder', ...params }, abilities);
     expect(refuse({})).toMatch(/expected either workers \(processor\) or memoryMiB/);
-    expect(refuse({ workers: 1, machines: true, memoryMiB: 100 })).toMatch(/expected either/);
+    expect(refuse({ workers: 1, memoryMiB: 100 })).toMatch(/expected either/);
     expect(refuse({ memoryMiB: 100 })).toBeUndefined();
   });
 

@@ -150,9 +150,12 @@ test('is stopped in the middle, in every pod', async () => {
   await expect.poll(() => ids.length, { timeout: 10_000 }).toBeGreaterThan(10);
   await load.stop();
   expect((await load.done).exitCode).toBe(105);
-  const { result } = await imported(load, streams, origin);
-  expect(result.rows).toBe(1200);
-  expect(1200 - result.unsent).toBe(ids.length);
+  const { rows } = await imported(load, streams, origin);
+  expect(rows).toHaveLength(1200);
+  // The last of each k6 was cut off, on its way there or back: nobody knows of it, or nobody has seen it.
+  const sent = rows.flatMap((r) => (r.outcome === 'unsent' ? [] : [String(r.event_id)]));
+  const differ = [...sent.filter((id) => !ids.includes(id)), ...ids.filter((id) => !sent.includes(id))];
+  expect(differ.length).toBeLessThanOrEqual(2);
 });
 
 test.each([

@@ -191,7 +191,7 @@ async function judgeGenerator(c: Context): Promise<Judgement> {
     };
   return {
     verdict: 'pass',
-    message: `the load generator used ${text(p95)} cores (p95), at most ${text(bound)}, in ${cpu.length} samples`,
+    message: `the load generator used ${text(p95)} cores (p95), at most ${text(bound)}, in ${cpu.length} samples${c.plan.load.pods === undefined ? '' : `; in ${c.plan.load.pods} pods of the cluster`}`,
     evidence,
   };
 }

@@ -51,7 +51,7 @@ export const NOT_DESCRIBED = {
 
 interface Node {
   metadata: { name: string; labels?: Record<string, string> };
-  status: { addresses?: { type: string; address: string }[] };
+  status: { addresses?: { type: string; address: string }[]; capacity?: { cpu?: string } };
 }
 
 /**
@@ -131,6 +131,7 @@ function ask(file: string, spec: Spec): Place {
     target: 'cluster',
     way: { kubectl: spec.kubectl, kubeconfig },
     nodes,
+    cores: items.reduce((sum, { status }) => sum + Number(status.capacity?.cpu ?? 1), 0),
     nodeAddress: spec.nodeAddress ?? nodes[0]?.address ?? '',
     ...{ hostAddress, registry, images, shapers },
     ...(ingress === undefined ? {} : { ingress }),

@@ -1,4 +1,5 @@
 /** A cluster as targets `kind` and `cluster` use it: how this host and the cluster's pods reach each other, and what there is to deploy. */
+import { cpus } from 'node:os';
 import { RefusedError } from '../../base/errors.ts';
 import { kubeconfigPath } from '../../kind/cluster.ts';
 import { INGRESS_NODE_PORT } from '../../kind/ingress.ts';
@@ -18,6 +19,8 @@ export interface Place {
   target: 'kind' | 'cluster';
   way: Way;
   nodes: { name: string; address: string; worker: boolean }[];
+  /** Processors of all nodes. */
+  cores: number;
   /** By which this host reaches Services that have a port of the nodes. */
   nodeAddress: string;
   /** This host, as pods reach it. */
@@ -55,6 +58,7 @@ export function kindPlace(): Place {
     target: 'kind',
     way: { kubectl: state.kubectl, kubeconfig: kubeconfigPath() },
     nodes: state.nodes.map((node) => ({ ...node, worker: !node.name.endsWith('control-plane') })),
+    cores: cpus().length,
     nodeAddress,
     hostAddress: state.hostAddress,
     registry: { here: state.registry, inside: REGISTRY },
@@ -65,6 +69,9 @@ export function kindPlace(): Place {
     detail: { images: 'source (make cluster)', ...Object.fromEntries(named) },
   };
 }
+
+/** Where it is in sight: a provider may hide it. */
+export const hasControlPlane = ({ nodes }: Place) => nodes.some(({ worker }) => !worker);
 
 /** Those of the reference platform. @throws RefusedError naming those that nobody has named */
 export function referenceImages({ images }: Place): ClusterState['images'] {

@@ -27,7 +27,8 @@ import {
   UP_WITHIN_S,
 } from './common.ts';
 import { watchFreeze } from './freeze.ts';
-import { type Place, referenceImages } from './place.ts';
+import { makeLoadPods } from './load-pods.ts';
+import { hasControlPlane, type Place, referenceImages } from './place.ts';
 import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts';
 import { isReady, type PodWatch, watchPods } from './pods.ts';
 import {
@@ -67,6 +68,7 @@ export function referencePlatform(name: Place['target'], find: () => Place): Tar
           namespace: NAMESPACE,
           owners: placesOf(referenceOwners(referenceImages(place).platform)),
           workers: place.nodes.filter(({ worker }) => worker).length,
+          cores: place.cores,
           machines: place.engine !== undefined,
           ...{ doors: [...COMPONENTS], shells: [...COMPONENTS, 'rabbitmq'], shapers: await shapers(place) },
         },
@@ -145,6 +147,13 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
       ownNamespaces: [NAMESPACE],
       frozen: freeze.reason,
       front: commandFront(spokenTo, 'quorum'),
+      loadPods: (count) =>
+        makeLoadPods(
+          cluster,
+          way,
+          { namespace: NAMESPACE, image: images.services, onControlPlane: hasControlPlane(place) },
+          count,
+        ),
       pods: () => watch.functions(),
       readyPods: () => watch.functions(isReady),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
@@ -171,7 +180,7 @@ function services(place: Place, request: TargetRequest, password: string): Manif
   const { nodes } = place;
   const images = referenceImages(place);
   const where = { namespace: NAMESPACE, image: images.services };
-  const apart = { namespace: NAMESPACE, onControlPlane: nodes.some(({ worker }) => !worker) };
+  const apart = { namespace: NAMESPACE, onControlPlane: hasControlPlane(place) };
   return [
     ...rabbitmq({
       ...where,

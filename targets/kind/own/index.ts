@@ -70,6 +70,7 @@ export function ownPlatform(
           namespace: speaks.namespace,
           owners: placesOf(ownersOf(profile, speaks.namespace, manifests())),
           workers: place.nodes.filter(({ worker }) => worker).length,
+          cores: place.cores,
           machines: place.engine !== undefined,
           ...{ doors: [], shells: [], shapers: await shapers(place) },
         },

@@ -2,7 +2,7 @@
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import type { Profile } from '../../profile.ts';
 import type { TargetRequest } from '../../target.ts';
-import type { Place } from '../place.ts';
+import { hasControlPlane, type Place } from '../place.ts';
 import { alertmanager, kubeStateMetrics, prometheus } from '../services.ts';
 import { doorOf } from './components.ts';
 
@@ -11,14 +11,14 @@ export const MONITORING = ['prometheus', 'alertmanager', 'kube-state-metrics'];
 
 /** @param functionsUrl tells Prometheus which pods functions have (function-targets.ts) */
 export function monitoring(
-  { images, nodes }: Place,
+  place: Place,
   request: TargetRequest,
   { components, functionMetrics }: Profile,
   namespace: string,
   functionsUrl: string | undefined,
 ): Manifest[] {
-  const onControlPlane = nodes.some(({ worker }) => !worker);
-  const where = { namespace, image: images.services, onControlPlane };
+  const { images, nodes } = place;
+  const where = { namespace, image: images.services, onControlPlane: hasControlPlane(place) };
   const functions = functionMetrics &&
     functionsUrl !== undefined && { job: functionMetrics.job, path: functionMetrics.path, url: functionsUrl };
   return [
