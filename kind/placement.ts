@@ -15,6 +15,18 @@ export const ON_CONTROL_PLANE = {
   tolerations: [TOLERATES_CONTROL_PLANE],
 };
 
+/** The same where there is room; else anywhere. */
+export const RATHER_ON_CONTROL_PLANE = {
+  affinity: {
+    nodeAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        { weight: 100, preference: { matchExpressions: [{ key: CONTROL_PLANE, operator: 'Exists' }] } },
+      ],
+    },
+  },
+  tolerations: [TOLERATES_CONTROL_PLANE],
+};
+
 /** What each asks for that asks for processor time: all fit on a control plane of two cores. What they may use is not touched. */
 const CPU = '100m';
 

@@ -2,27 +2,26 @@
 import { spawn } from 'node:child_process';
 import { HarnessError } from '../../base/errors.ts';
 import type { Kubernetes, Way } from '../../kind/kubernetes.ts';
-import { ON_CONTROL_PLANE } from '../../kind/placement.ts';
+import { RATHER_ON_CONTROL_PLANE } from '../../kind/placement.ts';
 import type { LoadPod } from '../target.ts';
 
 const NAME = 'faultline-load';
 const DIRECTORY = '/load';
 const READY_WITHIN_S = 120;
-/** Of the pods' processors, when others want them too: who measures goes before who is measured. */
-const CPU = '500m';
+/** Little, so that they find room beside what measures; they may use what is there. */
+const CPU = '50m';
 const MEMORY = '1Gi';
 
 /**
- * They stand on the control plane where there is one: no fault takes it. They go with the namespace.
- * @throws HarnessError when they do not come up
+ * They go with the namespace.
+ * @throws HarnessError when they do not come up, with what the cluster says of it
  */
 export async function makeLoadPods(
   cluster: Kubernetes,
   { kubectl, kubeconfig }: Way,
-  where: { namespace: string; image: string; onControlPlane: boolean },
+  { namespace, image }: { namespace: string; image: string },
   count: number,
 ): Promise<LoadPod[]> {
-  const { namespace, image, onControlPlane } = where;
   await cluster.apply([
     {
       apiVersion: 'batch/v1',
@@ -34,7 +33,8 @@ export async function makeLoadPods(
           metadata: { labels: { app: NAME } },
           spec: {
             ...{ restartPolicy: 'Never', automountServiceAccountToken: false, enableServiceLinks: false },
-            ...(onControlPlane ? ON_CONTROL_PLANE : {}),
+            // Where no fault takes them.
+            ...RATHER_ON_CONTROL_PLANE,
             terminationGracePeriodSeconds: 0,
             securityContext: { fsGroup: 65_532 },
             containers: [
@@ -55,20 +55,19 @@ export async function makeLoadPods(
       },
     },
   ]);
-  const inside = ['--namespace', namespace];
-  // Its controller makes them one after the other.
-  await cluster.do(
-    ...inside,
-    'wait',
-    `job/${NAME}`,
-    `--for=jsonpath={.status.ready}=${count}`,
-    `--timeout=${READY_WITHIN_S}s`,
-  );
+  const own = ['--namespace', namespace, 'get', 'pods', `--selector=job-name=${NAME}`];
+  const ready = `--for=jsonpath={.status.ready}=${count}`;
+  const wait = ['--namespace', namespace, 'wait', `job/${NAME}`, ready, `--timeout=${READY_WITHIN_S}s`];
+  await cluster.do(...wait).catch(async () => {
+    const why = '--output=jsonpath={.items[*].status.conditions[?(@.status=="False")].message}';
+    const said = await cluster.do(...own, why).catch((error: Error) => error.message);
+    throw new HarnessError(
+      `${count} pods for the load did not come up in ${READY_WITHIN_S} s: ${said.slice(0, 500)}`,
+    );
+  });
   const index = '.metadata.labels.batch\\.kubernetes\\.io/job-completion-index';
   const path = `--output=jsonpath={range .items[*]}{${index}} {.metadata.name}{"\\n"}{end}`;
-  const listed = (await cluster.do(...inside, 'get', 'pods', `--selector=job-name=${NAME}`, path))
-    .trim()
-    .split('\n');
+  const listed = (await cluster.do(...own, path)).trim().split('\n');
   const names = listed
     .map((line) => line.split(' ') as [string, string])
     .sort(([a], [b]) => Number(a) - Number(b))
@@ -79,7 +78,16 @@ export async function makeLoadPods(
     name,
     directory: DIRECTORY,
     bash(script) {
-      const exec = [`--kubeconfig=${kubeconfig}`, ...inside, 'exec', '--stdin', name, '--', 'bash', '-c'];
+      const exec = [
+        `--kubeconfig=${kubeconfig}`,
+        `--namespace=${namespace}`,
+        'exec',
+        '--stdin',
+        name,
+        '--',
+        'bash',
+        '-c',
+      ];
       return spawn(kubectl, [...exec, `cd ${DIRECTORY}; ${script}`]);
     },
   }));

@@ -148,12 +148,7 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
       frozen: freeze.reason,
       front: commandFront(spokenTo, 'quorum'),
       loadPods: (count) =>
-        makeLoadPods(
-          cluster,
-          way,
-          { namespace: NAMESPACE, image: images.services, onControlPlane: hasControlPlane(place) },
-          count,
-        ),
+        makeLoadPods(cluster, way, { namespace: NAMESPACE, image: images.services }, count),
       pods: () => watch.functions(),
       readyPods: () => watch.functions(isReady),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
