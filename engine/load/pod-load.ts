@@ -2,10 +2,11 @@
  * Runs k6 for all streams of a plan in pods of the cluster, each an equal share of every k6 scenario (k6's execution segments). Their
  * records are followed into files of this host and imported as one: percentiles are exact, as if it had been one k6.
  */
-import { execFile } from 'node:child_process';
-import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, execFile } from 'node:child_process';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HarnessError } from '../../base/errors.ts';
@@ -18,8 +19,10 @@ import { isComplete, type LoadEnd, type LoadHandle, type LoadOptions, RECORDS_LO
 
 /** From the decision to begin until all k6 begin, each by the clock of its own pod: time enough to tell each of them. */
 const BEGIN_IN_MS = 3000;
+const BEGIN_EACH_MS = 200;
 /** The clocks of this host and of a pod's node may differ by so much: what is late is judged to 100 ms. */
 const SKEW_MS = 50;
+const CLOCK_WITHIN_MS = 20_000;
 const READY_WITHIN_MS = 60_000;
 /** A pod whose connection breaks is asked again; one that gives no answer for so long is lost. */
 const LOST_AFTER_MS = 60_000;
@@ -47,7 +50,12 @@ export async function startLoadInPods(o: PodLoadOptions): Promise<LoadHandle> {
     },
   );
   const shards = o.pods.map((pod, index) => new Shard(o, pod, index, o.pods.length));
-  await Promise.all(shards.map((shard) => shard.start()));
+  try {
+    await Promise.all(shards.map((shard) => shard.start()));
+  } catch (error) {
+    for (const shard of shards) shard.giveUp((error as Error).message);
+    throw error;
+  }
   const ends = Promise.all(shards.map((shard) => shard.ended));
   const done = ends.then(worst);
   const rawFiles = shards.map(({ records }) => records);
@@ -57,7 +65,7 @@ export async function startLoadInPods(o: PodLoadOptions): Promise<LoadHandle> {
     rawFiles,
     said: shards.map(({ said }) => said),
     async begin() {
-      const startMs = Date.now() + BEGIN_IN_MS;
+      const startMs = Date.now() + BEGIN_IN_MS + BEGIN_EACH_MS * shards.length;
       await Promise.all(shards.map((shard) => shard.begin(startMs)));
       return startMs * 1000;
     },
@@ -88,6 +96,7 @@ class Shard {
   /** When k6 had ended. */
   private exited: number | undefined;
   private following: Promise<void> = Promise.resolve();
+  private readonly talks = new Set<ChildProcess>();
 
   constructor(options: PodLoadOptions, pod: LoadPod, index: number, of: number) {
     this.options = options;
@@ -100,7 +109,12 @@ class Shard {
     this.setEnded = (end) => {
       this.over = true;
       ended.resolve(end);
+      for (const talk of this.talks) talk.kill();
     };
+  }
+
+  giveUp(why: string): void {
+    this.setEnded({ exitCode: null, detail: why });
   }
 
   /** Brings k6 and the load into the pod, and starts it, paused. */
@@ -125,12 +139,25 @@ class Shard {
     await inPod(pod, `setsid bash -c ${quoteShell(run)} >/dev/null 2>&1 </dev/null & disown`);
     const ready = `until [ -e exit ] || { exec 3<>/dev/tcp/127.0.0.1/${apiPort} && printf 'GET /v1/status HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q '"status": *4' <&3; } 2>/dev/null; do sleep 0.1; done; [ ! -e exit ] || { cat k6.stderr k6.log; exit 1; }`;
     await inPod(pod, ready, undefined, READY_WITHIN_MS);
-    void this.watch();
+    this.watch().catch((error: Error) => this.giveUp(error.message));
+  }
+
+  /** A script that is listened to while it runs; it ends with this load. */
+  private talk(script: string): ChildProcessWithoutNullStreams {
+    const child = this.pod.bash(script);
+    this.talks.add(child);
+    child.once('close', () => this.talks.delete(child));
+    // Its output ends then as well, which is seen.
+    child.on('error', () => {});
+    child.stdin.on('error', () => {});
+    child.stderr.resume();
+    return child;
   }
 
   /** Its records have its own clock's instants. The quickest of several answers tells best. */
   private async checkClock(): Promise<void> {
-    const asked = this.pod.bash('while read -r _; do date +%s%N; done');
+    const asked = this.talk('while read -r _; do date +%s%N; done');
+    const timer = setTimeout(() => asked.kill('SIGKILL'), CLOCK_WITHIN_MS);
     const answers = asked.stdout.setEncoding('utf8')[Symbol.asyncIterator]();
     let best = { skewMs: Number.POSITIVE_INFINITY, roundMs: Number.POSITIVE_INFINITY };
     for (let i = 0; i < 7; i++) {
@@ -143,7 +170,7 @@ class Shard {
       const there = Number(BigInt(String(value).trim()) / 1000n) / 1000;
       if (roundMs < best.roundMs) best = { skewMs: there - (before + roundMs / 2), roundMs };
     }
-    asked.stdin.end();
+    clearTimeout(timer);
     asked.kill();
     // What the way there takes can not be told from a difference of the clocks.
     if (!(Math.abs(best.skewMs) - best.roundMs / 2 <= SKEW_MS))
@@ -162,7 +189,8 @@ class Shard {
         cause,
       });
     });
-    void this.follow();
+    this.following = this.follow();
+    this.following.catch((error: Error) => this.giveUp(`its records can not be kept here: ${error.message}`));
   }
 
   async stop(): Promise<void> {
@@ -178,8 +206,8 @@ class Shard {
   private async watch(): Promise<void> {
     const script = `until [ -e exit ]; do read -r line </proc/$(cat pid)/stat && echo "$line"; sleep 0.5; done 2>/dev/null; echo "exit $(cat exit)"`;
     let heard = performance.now();
-    while (performance.now() - heard < LOST_AFTER_MS) {
-      const process = this.pod.bash(script);
+    while (!this.over && performance.now() - heard < LOST_AFTER_MS) {
+      const process = this.talk(script);
       let rest = '';
       for await (const chunk of process.stdout.setEncoding('utf8')) {
         heard = performance.now();
@@ -198,30 +226,20 @@ class Shard {
       }
       await sleep(AGAIN_MS);
     }
-    this.setEnded({
-      exitCode: null,
-      detail: `pod ${this.pod.name} gave no answer for ${LOST_AFTER_MS / 1000} s`,
-    });
+    this.giveUp(`pod ${this.pod.name} gave no answer for ${LOST_AFTER_MS / 1000} s`);
   }
 
   /** Brings its records here while they grow; from where it was, when the connection broke. */
-  private follow(): Promise<void> {
-    const copy = async () => {
-      const deadline = () =>
-        this.exited === undefined ? Number.POSITIVE_INFINITY : this.exited + FOLLOWED_WITHIN_MS;
-      while (performance.now() < deadline()) {
-        const have = (await stat(this.records).catch(() => ({ size: 0 }))).size;
-        const out = createWriteStream(this.records, { flags: 'a' });
-        const process = this.pod.bash(
-          `until [ -e k6.records ] || [ -e exit ]; do sleep 0.1; done; tail -c +${have + 1} -f --sleep-interval=0.2 --pid=$(cat pid) k6.records`,
-        );
-        await drained(process.stdout, out);
-        if (await isComplete(this.records)) return;
-        await sleep(AGAIN_MS);
-      }
-    };
-    this.following = copy();
-    return this.following;
+  private async follow(): Promise<void> {
+    while (!this.over && performance.now() < (this.exited ?? Number.POSITIVE_INFINITY) + FOLLOWED_WITHIN_MS) {
+      const have = (await stat(this.records).catch(() => ({ size: 0 }))).size;
+      const { stdout } = this.talk(
+        `until [ -e k6.records ] || [ -e exit ]; do sleep 0.1; done; tail -c +${have + 1} -f --sleep-interval=0.2 --pid=$(cat pid) k6.records`,
+      );
+      await pipeline(stdout, createWriteStream(this.records, { flags: 'a' }));
+      if (await isComplete(this.records)) return;
+      await sleep(AGAIN_MS);
+    }
   }
 
   private async finish(exitCode: number): Promise<void> {
@@ -240,11 +258,4 @@ class Shard {
         detail: exitCode === 0 ? '' : `in pod ${this.pod.name}: ${said.trim().slice(-800)}`,
       });
   }
-}
-
-function drained(from: NodeJS.ReadableStream, to: WriteStream): Promise<void> {
-  return new Promise((resolve, reject) => {
-    to.once('finish', resolve).once('error', reject);
-    from.pipe(to);
-  });
 }

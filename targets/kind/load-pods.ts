@@ -1,6 +1,7 @@
 /** Pods for the load generator: an Indexed Job whose pods only wait; the harness brings k6 into them. */
 import { spawn } from 'node:child_process';
 import { HarnessError } from '../../base/errors.ts';
+import { RUN_MARK } from '../../chaos/undo/marked.ts';
 import type { Kubernetes, Way } from '../../kind/kubernetes.ts';
 import { RATHER_ON_CONTROL_PLANE } from '../../kind/placement.ts';
 import type { LoadPod } from '../target.ts';
@@ -19,7 +20,7 @@ const MEMORY = '1Gi';
 export async function makeLoadPods(
   cluster: Kubernetes,
   { kubectl, kubeconfig }: Way,
-  { namespace, image }: { namespace: string; image: string },
+  { namespace, image, runId }: { namespace: string; image: string; runId: string },
   count: number,
 ): Promise<LoadPod[]> {
   await cluster.apply([
@@ -78,17 +79,11 @@ export async function makeLoadPods(
     name,
     directory: DIRECTORY,
     bash(script) {
-      const exec = [
-        `--kubeconfig=${kubeconfig}`,
-        `--namespace=${namespace}`,
-        'exec',
-        '--stdin',
-        name,
-        '--',
-        'bash',
-        '-c',
-      ];
-      return spawn(kubectl, [...exec, `cd ${DIRECTORY}; ${script}`]);
+      const exec = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`, 'exec', '--stdin', name];
+      return spawn(kubectl, [...exec, '--', 'bash', '-c', `cd ${DIRECTORY}; ${script}`], {
+        // Whoever undoes what this run left ends it, too.
+        env: { ...process.env, [RUN_MARK]: runId },
+      });
     },
   }));
 }

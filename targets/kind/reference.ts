@@ -148,7 +148,12 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
       frozen: freeze.reason,
       front: commandFront(spokenTo, 'quorum'),
       loadPods: (count) =>
-        makeLoadPods(cluster, way, { namespace: NAMESPACE, image: images.services }, count),
+        makeLoadPods(
+          cluster,
+          way,
+          { namespace: NAMESPACE, image: images.services, runId: request.runId },
+          count,
+        ),
       pods: () => watch.functions(),
       readyPods: () => watch.functions(isReady),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
