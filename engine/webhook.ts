@@ -1,7 +1,9 @@
 /** The receiver that Alertmanager delivers to: keeps every alert of every notification, with the instant of its arrival. */
+
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
+import { HarnessError } from '../base/errors.ts';
 
 /** Source: Alertmanager documentation, "webhook_config", data version 4. Fields that are not used are not checked. */
 const Notification = z.object({
@@ -58,7 +60,9 @@ export async function startAlertReceiver(host: string): Promise<AlertReceiver> {
     });
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause) =>
+      reject(new HarnessError(`this host can not listen at ${host} for alerts: ${cause.message}`, { cause })),
+    );
     server.listen(0, host, resolve);
   });
   return {

@@ -174,17 +174,28 @@ async function untilInjected(kubectl: (...args: string[]) => Promise<string>, ob
   let said = '';
   while (performance.now() < deadline) {
     const { status } = JSON.parse(await kubectl('get', object, '--output=json')) as {
-      status?: { conditions?: Condition[] };
+      status?: ChaosStatus;
     };
     const conditions = status?.conditions ?? [];
     const holds = (type: string) => conditions.some((c) => c.type === type && c.status === 'True');
     if (holds('Selected') && holds('AllInjected')) return;
-    said = conditions.map((c) => `${c.type}=${c.status}${c.reason ? ` (${c.reason})` : ''}`).join(', ');
+    const records = status?.experiment?.containerRecords ?? [];
+    // What its daemon said last tells more than the conditions.
+    const failures = records.flatMap(
+      ({ events = [] }) => events.findLast(({ type }) => type === 'Failed')?.message ?? [],
+    );
+    const states = conditions.map((c) => `${c.type}=${c.status}${c.reason ? ` (${c.reason})` : ''}`);
+    said = [...states, ...failures.slice(0, 1)].join(', ');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new HarnessError(
     `Chaos Mesh did not inject ${object} within ${INJECTED_WITHIN_MS / 1000} s: ${said || 'it said nothing'}`,
   );
+}
+
+interface ChaosStatus {
+  conditions?: Condition[];
+  experiment?: { containerRecords?: { events?: { type: string; message?: string }[] }[] };
 }
 
 interface Condition {

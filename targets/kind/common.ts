@@ -28,12 +28,17 @@ export async function refuseTaken(cluster: Kubernetes, object: string): Promise<
     );
 }
 
-/** What Prometheus needs of the nodes has no namespace to go with. */
-export function recordNodeRights(undo: UndoLog, way: Way, namespace: string): void {
-  for (const kind of ['clusterrole', 'clusterrolebinding'])
-    undo.record('let Prometheus scrape the nodes', {
-      ...{ op: 'delete-object', ...way, object: `${kind}/${namespace}-prometheus` },
-    });
+/** What Prometheus needs of the nodes has no namespace to go with. @throws HarnessError when it is there already */
+export async function recordNodeRights(
+  cluster: Kubernetes,
+  undo: UndoLog,
+  way: Way,
+  namespace: string,
+): Promise<void> {
+  const objects = ['clusterrole', 'clusterrolebinding'].map((kind) => `${kind}/${namespace}-prometheus`);
+  for (const object of objects) await refuseTaken(cluster, object);
+  for (const object of objects)
+    undo.record('let Prometheus scrape the nodes', { op: 'delete-object', ...way, object });
 }
 
 const FAULTS_ACCOUNT = 'faultline-faults';

@@ -99,7 +99,7 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
   // In the reverse order: first the namespace with its functions, then what they are.
   for (const object of [CRD, `namespace/${NAMESPACE}`])
     request.undo.record('deploy the platform', { op: 'delete-object', ...way, object });
-  recordNodeRights(request.undo, way, NAMESPACE);
+  await recordNodeRights(cluster, request.undo, way, NAMESPACE);
 
   const [throttlePort, controlPort] = await freePorts(2);
   const supervisor = new Supervisor(request);

@@ -55,7 +55,7 @@ export async function recordUndo(
       ...(manifest.metadata.namespace ? { namespace: manifest.metadata.namespace } : {}),
     });
   undo.record('deploy the platform', { op: 'delete-object', ...way, object: `namespace/${namespace}` });
-  recordNodeRights(undo, way, namespace);
+  await recordNodeRights(cluster, undo, way, namespace);
   // A namespace in which a pod is still within its grace (300 s, Knative's default) goes no earlier than half of that.
   const selector = SERVICE_LABEL;
   const all = { op: 'delete-all', ...way, namespace } as const;
