@@ -330,13 +330,13 @@ interface Expensive {
   nodes?: string[];
   /** kubeStateMetrics() is applied as well. */
   kubeStateMetrics?: boolean;
-  /** Pods of functions, each by itself; `url` tells which there are (own/function-targets.ts). */
-  functions?: { job: string; path: string; url: string };
+  /** Jobs of pods, each scraped by itself; `url` tells which there are (own/pod-targets.ts). `ownLabels`: theirs win over Prometheus's. */
+  discovered?: { job: string; path: string; url: string; ownLabels: boolean }[];
 }
 
 /** Samples come less often than Prometheus's scaled look-back is long: rules ask for a range, `last_over_time(...[30s])`. */
 function expensiveJobs(
-  { nodes = [], kubeStateMetrics: objects, functions }: Expensive,
+  { nodes = [], kubeStateMetrics: objects, discovered = [] }: Expensive,
   timeScale: number,
   scrapeMs: number,
 ): string {
@@ -364,13 +364,14 @@ function expensiveJobs(
     honor_labels: true
     static_configs: [{ targets: ['kube-state-metrics:8080'] }]
 `;
-  const ofFunctions = `  - job_name: ${functions?.job}
-    metrics_path: ${functions?.path}
-    # Its labels name the function and its namespace.
-    honor_labels: true
-    http_sd_configs: [{ url: '${functions?.url}', refresh_interval: ${formatDuration(Math.max(scrapeMs, 1000))} }]
-`;
-  return [nodes.length > 0 ? cadvisor : '', objects ? state : '', functions ? ofFunctions : ''].join('');
+  const ofPods = discovered.map(
+    ({ job, path, url, ownLabels }) => `  - job_name: ${job}
+    metrics_path: ${path}
+    honor_labels: ${ownLabels}
+    http_sd_configs: [{ url: '${url}', refresh_interval: ${formatDuration(Math.max(scrapeMs, 1000))} }]
+`,
+  );
+  return [nodes.length > 0 ? cadvisor : '', objects ? state : '', ...ofPods].join('');
 }
 
 /** Reading nodes' metrics by way of the API server: of these nodes, and nothing else. */

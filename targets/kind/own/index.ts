@@ -16,11 +16,11 @@ import { isReady, type PodWatch, watchPods } from '../pods.ts';
 import { shapers } from '../shapers.ts';
 import { surroundings } from '../surroundings.ts';
 import { containerOf, doorOf, doors, ownersOf, withSettings } from './components.ts';
-import { type FunctionTargets, serveFunctionTargets } from './function-targets.ts';
 import { type OwnManifests, readManifests } from './manifests.ts';
-import { MONITORING, monitoring } from './monitoring.ts';
+import { FUNCTIONS, listOf, MONITORING, monitoring } from './monitoring.ts';
 import { objectFront } from './object-front.ts';
 import { LAMBDA } from './object-tap.ts';
+import { type PodTargets, servePodTargets } from './pod-targets.ts';
 import { preflight, READ_HERE } from './preflight.ts';
 import { recordUndo } from './undo.ts';
 
@@ -133,10 +133,10 @@ async function up(
   const [apiPort] = await freePorts(1);
   const supervisor = new Supervisor(request);
   let pods: PodWatch | undefined;
-  let functionTargets: FunctionTargets | undefined;
+  let targets: PodTargets | undefined;
   const stop = async (graceMs: number) => {
     await keepLogs(way, namespace, logged, request.logDirectory).catch(() => {});
-    await functionTargets?.close();
+    await targets?.close();
     await pods?.stop();
     await supervisor.stopAll(graceMs);
   };
@@ -145,11 +145,10 @@ async function up(
     await cluster.apply(applied);
     const watch = await watchPods(kubeconfig, namespace, watched, request.onEvent);
     pods = watch;
-    const metrics = profile.functionMetrics;
-    if (metrics) functionTargets = await serveFunctionTargets(hostAddress, watch, metrics.port);
+    targets = await servePodTargets(hostAddress, scrapedPods(profile, watch));
     await cluster.apply([
       ...doors(profile, owners, namespace),
-      ...monitoring(place, request, profile, namespace, functionTargets?.url),
+      ...monitoring(place, request, profile, { namespace, owners, targets }),
     ]);
     supervisor.start(apiProxy(way, apiPort));
     await supervisor.ready(API_WITHIN_MS, request.signal);
@@ -223,6 +222,30 @@ function apiProxy({ kubectl, kubeconfig }: Way, port: number) {
     readyUrl: `http://127.0.0.1:${port}${path}`,
     restart: 'never' as const,
     blame: 'harness' as const,
+  };
+}
+
+/** By name, pods that Prometheus is told of: those of functions, and of each component. */
+function scrapedPods({ functionMetrics, components }: Profile, watch: PodWatch) {
+  return {
+    [FUNCTIONS]: () =>
+      watch.functionPods().map(({ pod, address, name }) => ({
+        address: `${address}:${functionMetrics?.port}`,
+        labels: { pod, function: name },
+      })),
+    ...Object.fromEntries(
+      Object.entries(components).map(([name, { metrics }]) => [
+        listOf(name),
+        () =>
+          watch
+            .of(name)
+            .flatMap(({ metadata, status }) =>
+              status?.podIP === undefined
+                ? []
+                : [{ address: `${status.podIP}:${metrics.port}`, labels: { pod: metadata?.name ?? '' } }],
+            ),
+      ]),
+    ),
   };
 }
 

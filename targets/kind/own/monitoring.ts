@@ -2,40 +2,57 @@
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import type { Profile } from '../../profile.ts';
 import type { TargetRequest } from '../../target.ts';
+import { type Owners, ownerOf } from '../chaos.ts';
 import { hasControlPlane, type Place } from '../place.ts';
 import { alertmanager, kubeStateMetrics, prometheus } from '../services.ts';
 import { doorOf } from './components.ts';
+import type { PodTargets } from './pod-targets.ts';
 
 /** Its Deployments. */
 export const MONITORING = ['prometheus', 'alertmanager', 'kube-state-metrics'];
 
-/** @param functionsUrl tells Prometheus which pods functions have (function-targets.ts) */
+/** Names of the lists that Prometheus is told (pod-targets.ts). */
+export const FUNCTIONS = 'functions';
+export const listOf = (component: string) => `component/${component}`;
+
+/** @param targets which tell Prometheus of pods that are not behind a Service of theirs, or several of them behind one */
 export function monitoring(
   place: Place,
   request: TargetRequest,
   { components, functionMetrics }: Profile,
-  namespace: string,
-  functionsUrl: string | undefined,
+  { namespace, owners, targets }: { namespace: string; owners: Owners; targets: PodTargets },
 ): Manifest[] {
   const { images, nodes } = place;
   const where = { namespace, image: images.services, onControlPlane: hasControlPlane(place) };
-  const functions = functionMetrics &&
-    functionsUrl !== undefined && { job: functionMetrics.job, path: functionMetrics.path, url: functionsUrl };
+  const scraped = Object.entries(components);
+  // Through one Service, each scrape would find another one of several replicas, and counters that leap.
+  const isOne = (name: string) => ownerOf(owners, name).replicas <= 1;
+  const discovered = scraped.flatMap(([name, { metrics }]) =>
+    isOne(name)
+      ? []
+      : [{ job: metrics.job, path: metrics.path, url: targets.url(listOf(name)), ownLabels: false }],
+  );
+  if (functionMetrics) {
+    const { job, path } = functionMetrics;
+    // Theirs name the function and its namespace.
+    discovered.push({ job, path, url: targets.url(FUNCTIONS), ownLabels: true });
+  }
   return [
     ...alertmanager({ ...where, webhookUrl: request.webhookUrl, timeScale: request.timeScale }),
     ...kubeStateMetrics({ ...where, image: images.kubeStateMetrics }),
     ...prometheus({
       ...where,
-      ...{
-        nodes: nodes.map(({ name }) => name),
-        kubeStateMetrics: true,
-        ...(functions ? { functions } : {}),
-      },
+      ...{ nodes: nodes.map(({ name }) => name), kubeStateMetrics: true, discovered },
       ...{ rules: request.rules, scrapeMs: request.scrapeMs, evaluationMs: request.evaluationMs },
       timeScale: request.timeScale,
-      targets: Object.entries(components).map(([name, { metrics }]) => ({
-        ...{ job: metrics.job, address: `${doorOf(name)}:${metrics.port}`, path: metrics.path },
-      })),
+      targets: scraped.flatMap(
+        ([
+          name,
+          {
+            metrics: { job, port, path },
+          },
+        ]) => (isOne(name) ? [{ job, address: `${doorOf(name)}:${port}`, path }] : []),
+      ),
     }),
   ];
 }
