@@ -1,13 +1,14 @@
 /**
- * SIGKILL of the harness on target `kind` at random instants of fault injection: how long until no Chaos Mesh object, no
- * workload that is scaled down or can not start, and no lost or cordoned node is left; and until the platform itself is gone. Bound: 30 s
- * for the former. Needs a cluster (make cluster). Usage: node bench/kind.ts [kills] [seed]
+ * SIGKILL of the harness on target `kind` at random instants of fault injection: how long until no Chaos Mesh object of any kind, no
+ * workload that is changed (anywhere on the cluster), no limit of the API server, and no lost or cordoned node is left; and until the
+ * platform itself is gone. Bound: 30 s for the former. Needs a cluster (make cluster). Usage: node bench/kind.ts [kills] [seed]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lostState } from '../chaos/undo/lost-node.ts';
+import { isLimited } from '../chaos/undo/processor-limit.ts';
 import { kubeconfigPath } from '../kind/cluster.ts';
 import { readClusterState } from '../kind/state.ts';
 
@@ -27,26 +28,67 @@ const { kubectl, engine, nodes } = readClusterState();
 const ask = (...args: string[]) =>
   execFileSync(kubectl, [`--kubeconfig=${kubeconfigPath()}`, ...args], { encoding: 'utf8' }).trim();
 
+interface Workload {
+  kind: string;
+  metadata: { name: string; namespace: string };
+  spec: { replicas?: number; template: { spec: unknown } };
+}
+
+const PLATFORM = 'knative-lambda';
+/** Without those that Chaos Mesh keeps for itself, one a pod. */
+const CHAOS_KINDS = ask('api-resources', '--api-group=chaos-mesh.org', '--output=name')
+  .split('\n')
+  .filter((kind) => /chaos[.]chaos-mesh/.test(kind) && !/^pod(http|io|network)/.test(kind))
+  .join(',');
+
+/** Of every workload outside of the platform's namespace, what a fault could change: how many, and of what. */
+function workloads(): Map<string, string> {
+  const { items } = JSON.parse(
+    ask('get', 'deployments,statefulsets,daemonsets', '--all-namespaces', '--output=json'),
+  ) as { items: Workload[] };
+  return new Map(
+    items.map(({ kind, metadata, spec }) => [
+      `${kind} ${metadata.namespace}/${metadata.name}`,
+      JSON.stringify([spec.replicas, spec.template.spec]),
+    ]),
+  );
+}
+const whole = workloads();
+
+/** Those of the platform, which every run makes anew: the reference says how many there are, and what they run. */
+function isBroken(name: string, text: string): boolean {
+  if (!name.includes(` ${PLATFORM}/`)) return whole.get(name) !== text;
+  const component = /Deployment .*\/(builder|receiver|gateway|operator)$/.test(name);
+  return (
+    text.startsWith('[0,') ||
+    /that-is-not-there/.test(text) ||
+    (component && !text.includes('"memory":"512Mi"'))
+  );
+}
+
 function faultsLeft(): string[] {
   const lines = (text: string) => text.split('\n').filter((line) => line !== '');
-  const chaos = ask('get', 'networkchaos,stresschaos,podchaos', '--all-namespaces', '--output=name');
-  const broken =
-    '--output=jsonpath={range .items[*]}{.metadata.name} {.spec.replicas} {.spec.template.spec.containers[0].image}{"\\n"}{end}';
-  const workloads = ask(
-    'get',
-    'deployments,statefulsets',
-    '--namespace=knative-lambda',
-    '--ignore-not-found',
-    broken,
-  );
-  const closed = ask('get', 'nodes', '--field-selector=spec.unschedulable=true', '--output=name');
+  const now = workloads();
+  const gone = [...whole.keys()].filter((name) => !now.has(name));
+  const broken = [...now].filter(([name, text]) => isBroken(name, text)).map(([name]) => name);
+  const limited = nodes
+    .filter(({ name }) => name.endsWith('control-plane'))
+    .filter(({ name }) =>
+      isLimited({ container: name, process: 'kube-apiserver', ...(engine ? { engine } : {}) }),
+    );
   return [
-    ...lines(chaos),
-    ...lines(workloads).filter((line) => / 0 /.test(line) || /that-is-not-there/.test(line)),
-    ...lines(closed),
+    ...lines(ask('get', CHAOS_KINDS, '--all-namespaces', '--output=name')),
+    ...gone.map((name) => `${name} is gone`),
+    ...broken.map((name) => `${name} is changed`),
+    ...limited.map(({ name }) => `the API server of ${name} is limited`),
+    ...lines(ask('get', 'nodes', '--field-selector=spec.unschedulable=true', '--output=name')),
     ...nodes.flatMap(({ name }) => lostState({ engine, container: name }) ?? []),
   ];
 }
+if (ask('get', 'namespace', PLATFORM, '--ignore-not-found', '--output=name') !== '')
+  throw new Error(
+    `namespace ${PLATFORM} is there: what a cluster looks like when it is whole can not be told`,
+  );
 
 const out = mkdtempSync(join(tmpdir(), 'faultline-bench-kill-kind-'));
 const times: number[] = [];
@@ -80,7 +122,7 @@ for (let i = 0; i < kills; i++) {
   while (goneMs === undefined && performance.now() - at < GIVE_UP_MS) {
     left = faultsLeft();
     if (left.length === 0) cleanMs ??= performance.now() - at;
-    if (ask('get', 'namespace', 'knative-lambda', '--ignore-not-found', '--output=name') === '')
+    if (ask('get', 'namespace', PLATFORM, '--ignore-not-found', '--output=name') === '')
       goneMs = performance.now() - at;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
