@@ -49,12 +49,13 @@ export function samplesSql(rawFiles: string[]): string {
     FROM lines JOIN segments s USING (scenario)`;
 }
 
-/** How many were started and left no record, in how many segments more than intended were, and in how many something came after the last slot. */
+/** How many were started and left no record, in how many segments more than intended were, and whether something came after the last slot. */
 export const COUNTS_SQL = `
   WITH each AS (SELECT seg, shard, count(n) AS sent, coalesce(max(m), -1) AS highest, coalesce(max(n), -1) AS top, count(*) - count(n) AS dropped
                 FROM samples GROUP BY seg, shard),
-  segs AS (SELECT seg, sum(highest + 1 - sent) AS gaps, max(top) AS top, sum(highest + 1 + dropped) AS used FROM each GROUP BY seg)
-  SELECT coalesce(sum(gaps), 0)::BIGINT AS gaps, count(*) FILTER (WHERE top >= wanted) AS excess, count(*) FILTER (WHERE used > wanted) AS surplus
+  segs AS (SELECT seg, sum(highest + 1 - sent) AS gaps, max(top) AS top, bool_or(highest + 1 + dropped > share) AS surplus
+           FROM each JOIN shares USING (seg, shard) GROUP BY seg)
+  SELECT coalesce(sum(gaps), 0)::BIGINT AS gaps, count(*) FILTER (WHERE top >= wanted) AS excess, coalesce(bool_or(surplus), false) AS surplus
   FROM segs JOIN segments USING (seg)`;
 
 /**
@@ -68,36 +69,44 @@ export const unansweredSql = (shards: number): string => `INSERT INTO samples
   missing AS (SELECT seg, shard, unnest(range(before + 1, m))::INTEGER AS m, before_used FROM known WHERE m > before + 1)
   SELECT seg, shard, m, m * ${shards} + shard, before_used, NULL, 0, 'failed', false, NULL FROM missing`;
 
+/** `shares`: how many slots of a segment each k6 has. */
+export const sharesSql = (shards: number): string => `CREATE TABLE shares AS
+  SELECT seg, shard::INTEGER AS shard, greatest(0, (wanted - shard + ${shards - 1}) // ${shards})::INTEGER AS share
+  FROM segments, range(${shards}) t(shard)`;
+
 /** k6 may drop an iteration or two after the last slot of a segment, when its clock and its timer race; those are nobody's. */
 export const SURPLUS_SQL = `DELETE FROM samples WHERE rowid IN (
-  WITH surplus AS (SELECT seg, count(*) - any_value(wanted) AS surplus FROM samples JOIN segments USING (seg) GROUP BY seg),
-  last AS (SELECT rowid AS id, seg, row_number() OVER (PARTITION BY seg ORDER BY used DESC) AS rank FROM samples WHERE n IS NULL)
-  SELECT id FROM last JOIN surplus USING (seg) WHERE rank <= surplus)`;
+  WITH surplus AS (SELECT seg, shard, count(*) - any_value(share) AS surplus FROM samples JOIN shares USING (seg, shard) GROUP BY seg, shard),
+  last AS (SELECT rowid AS id, seg, shard, row_number() OVER (PARTITION BY seg, shard ORDER BY used DESC) AS rank FROM samples WHERE n IS NULL)
+  SELECT id FROM last JOIN surplus USING (seg, shard) WHERE rank <= surplus)`;
 
-/** Requests in time order fill the slots of their segment: k6 starts or drops exactly one iteration a slot, in order. */
-export const SLOTS_SQL = `CREATE TABLE slots AS
-  SELECT *, row_number() OVER (PARTITION BY seg ORDER BY used, n) - 1 AS slot FROM samples`;
+/**
+ * Requests in time order fill the slots of their segment, those of each k6 its own: it starts or drops exactly one iteration a slot, in
+ * order. So a k6 that is late, or whose clock is, does not change what another's requests were intended for.
+ */
+export const slotsSql = (shards: number): string => `CREATE TABLE slots AS
+  SELECT *, (row_number() OVER (PARTITION BY seg, shard ORDER BY used, n) - 1) * ${shards} + shard AS slot FROM samples`;
 
 /**
  * How much later than the origin k6 began the schedule, µs: as k6 itself says, with the first request of a segment; where
- * that record was lost, as the segment's promptest request says. The earliest segment counts: one that k6 itself started
+ * that record was lost, as the segment's promptest request says. The earliest segment counts, and the earliest k6: one that itself was
  * late shows as lateness of its requests.
  */
 export function offsetSql(originEpochUs: number): string {
   return `WITH each AS (
-      SELECT max(begun) - any_value(start_us) AS begun,
+      SELECT min(begun) - any_value(start_us) AS begun,
              min(used - (start_us + slot * 1e6 / rate)) FILTER (WHERE done IS NOT NULL) AS promptest
       FROM slots JOIN segments USING (seg) GROUP BY seg)
     SELECT coalesce(floor(min(coalesce(begun, promptest)) - ${originEpochUs}), 0)::BIGINT AS offset_us FROM each`;
 }
 
 /** The rows in the columns and the order of REQUESTS_DDL. A slot that k6 never reached is unsent. */
-export function requestsSql(originEpochUs: number, offsetUs: number): string {
+export function requestsSql(originEpochUs: number, offsetUs: number, shards: number): string {
   return `WITH rows AS (
       SELECT seg, slot, used, done, status, outcome, cold, n FROM slots
       UNION ALL
-      SELECT seg, unnest(range(reached, wanted)), NULL, NULL, NULL, 'unsent', false, NULL
-      FROM (SELECT seg, wanted, (SELECT count(*) FROM slots WHERE slots.seg = segments.seg) AS reached FROM segments)
+      SELECT seg, unnest(range(reached, share)) * ${shards} + shard, NULL, NULL, NULL, 'unsent', false, NULL
+      FROM (SELECT seg, shard, share, count(slot) AS reached FROM shares LEFT JOIN slots USING (seg, shard) GROUP BY ALL)
     )
     SELECT stream, phase, (first_n + slot)::INTEGER AS n,
       round(start_us + slot * 1e6 / rate)::BIGINT + ${offsetUs} AS intended_us,

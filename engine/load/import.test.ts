@@ -25,11 +25,12 @@ function request(scenario: string, from: number, to: number, record: string): st
 }
 const dropped = (scenario: string, at: number): string => `${scenario}\t${us(at)}\t\t\t\tunsent\t\t\t.\n`;
 
-async function run(streams: Stream[], raw: string) {
-  const rawFile = join(dir, 'k6.records');
+/** @param raw the records of each k6 */
+async function run(streams: Stream[], ...raw: string[]) {
   const outFile = join(dir, 'requests.parquet');
-  await writeFile(rawFile, raw);
-  const options = { rawFiles: [rawFile], runId: 'run-1', streams, originEpochUs: ORIGIN_MS * 1000, outFile };
+  const rawFiles = raw.map((_, i) => join(dir, `k6-${i}.records`));
+  for (const [i, file] of rawFiles.entries()) await writeFile(file, raw[i] as string);
+  const options = { rawFiles, runId: 'run-1', streams, originEpochUs: ORIGIN_MS * 1000, outFile };
   const result = await importRequests(options);
   return { result, rows: await readRequests(outFile), options };
 }
@@ -62,6 +63,44 @@ test('sent and dropped requests fill the slots in time order', async () => {
       ...{ stream: 'web', phase, n, intended_us, sent_us, done_us, status, outcome, cold, event_id },
     })),
   );
+});
+
+test('each of several k6 has slots of its own: lateness, drops and what is missing stay with it', async () => {
+  // 10/s for 0.7 s: the first k6 has the slots 0, 2, 4 and 6, the second, which began 150 ms late, 1, 3 and 5.
+  const s = stream('web', 'events', [['baseline', 700, 10]]);
+  const { result, rows } = await run(
+    [s],
+    // Slot 2 was dropped; a request that is started later has the next number, not the slot's.
+    request('web__0', 0, 5, '0 202 ok @0') +
+      dropped('web__0', 200) +
+      request('web__0', 400, 405, '2 202 ok') +
+      request('web__0', 600, 605, '4 202 ok') +
+      // After its last slot.
+      dropped('web__0', 800),
+    // Number 1 was in flight when it was killed; slot 5 was never reached.
+    request('web__0', 450, 455, '3 202 ok @250'),
+  );
+  expect(result).toEqual({ rows: 7, unsent: 2, unanswered: 1, offsetUs: 0 });
+  expect(
+    rows.map((r) => [r.n, r.intended_us / 1000, r.sent_us === null ? null : r.sent_us / 1000, r.outcome]),
+  ).toEqual([
+    [0, 0, 0, 'ok'],
+    [1, 100, 450, 'failed'],
+    [2, 200, null, 'unsent'],
+    [3, 300, 450, 'ok'],
+    [4, 400, 400, 'ok'],
+    [5, 500, null, 'unsent'],
+    [6, 600, 600, 'ok'],
+  ]);
+  expect(rows.map((r) => r.event_id?.split('.').at(-1))).toEqual([
+    '0',
+    '1',
+    undefined,
+    '3',
+    '2',
+    undefined,
+    '4',
+  ]);
 });
 
 test('a generator that is late from its first request on does not hide it', async () => {

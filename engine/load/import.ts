@@ -8,10 +8,11 @@ import {
   COUNTS_SQL,
   offsetSql,
   requestsSql,
-  SLOTS_SQL,
   SURPLUS_SQL,
   samplesSql,
   segmentsSql,
+  sharesSql,
+  slotsSql,
   unansweredSql,
 } from './import-sql.ts';
 
@@ -51,19 +52,21 @@ export async function importRequests(o: ImportOptions): Promise<ImportResult> {
     });
   using db = await Database.open({ memoryMb: MEMORY_MB });
   await db.run(`SET temp_directory = ${quote(join(dirname(o.rawFiles[0] as string), 'duckdb.tmp'))}`);
+  const shards = o.rawFiles.length;
   await db.run(segmentsSql(o.runId, o.streams));
+  await db.run(sharesSql(shards));
   await db.run(samplesSql(o.rawFiles));
-  const { gaps, excess, surplus } = await db.row<{ gaps: number; excess: number; surplus: number }>(
+  const { gaps, excess, surplus } = await db.row<{ gaps: number; excess: number; surplus: boolean }>(
     COUNTS_SQL,
   );
   if (excess > 0)
     throw new HarnessError(`k6 sent more requests than the plan intended, in ${excess} segments`);
-  if (gaps > 0) await db.run(unansweredSql(o.rawFiles.length));
-  if (surplus > 0) await db.run(SURPLUS_SQL);
-  await db.run(SLOTS_SQL);
+  if (gaps > 0) await db.run(unansweredSql(shards));
+  if (surplus) await db.run(SURPLUS_SQL);
+  await db.run(slotsSql(shards));
   await db.run('DROP TABLE samples');
   const { offset_us: offsetUs } = await db.row<{ offset_us: number }>(offsetSql(o.originEpochUs));
-  await db.run(copySql(requestsSql(o.originEpochUs, offsetUs), o.outFile));
+  await db.run(copySql(requestsSql(o.originEpochUs, offsetUs, shards), o.outFile));
   const { rows, unsent } = await db.row<{ rows: number; unsent: number }>(
     `SELECT count(*) AS rows, count(*) FILTER (WHERE outcome = 'unsent') AS unsent FROM read_parquet(${quote(o.outFile)})`,
   );
