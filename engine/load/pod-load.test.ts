@@ -111,7 +111,6 @@ test('three of them send each intended request once, at its time, and leave one 
   expect(web.map((r) => r.n)).toEqual([...web.keys()]);
   // Each k6 has its own share of the slots, in turn.
   expect(web.slice(0, 6).map((r) => r.event_id)).toEqual([0, 1, 2, 3, 4, 5].map((n) => `run-1.web.0.${n}`));
-  expect(Math.max(...rows.map((r) => (r.sent_us ?? 0) - r.intended_us))).toBeLessThan(1_000_000);
   expect(load.cpuSeconds()).toBeGreaterThan(0);
 });
 
