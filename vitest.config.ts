@@ -1,4 +1,15 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { cacheDirectory, goBinDirectories, thisMachine } from './tools/machine.ts';
+
+/** With the tools that `make setup` built: platform/ knows the harness's cache as little as the harness, and finds its object store on PATH. */
+function pathWithTools(): string {
+  const machine = thisMachine();
+  const cache = cacheDirectory(machine);
+  const built = existsSync(cache) ? readdirSync(cache).map((name) => join(cache, name)) : [];
+  return [process.env.PATH, ...built, ...goBinDirectories(machine)].join(delimiter);
+}
 
 const exclude = ['**/node_modules/**', 'reports/runs/**'];
 
@@ -13,6 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          env: { PATH: pathWithTools() },
           include: ['*/**/*.test.ts'],
           exclude: [...exclude, 'test/**'],
           testTimeout: 30_000,

@@ -142,6 +142,20 @@ test('a connection that breaks loses no record', async () => {
   });
 });
 
+test('a connection that hangs is given up, and loses no record', async () => {
+  const streams = [stream('web', 'events', [['baseline', 3000, 10]])];
+  const load = await start(streams, await pods(1));
+  const origin = await load.begin();
+  await expect.poll(() => ids.length, { timeout: 10_000 }).toBeGreaterThan(5);
+  for (const child of running) child.kill('SIGSTOP');
+  expect(await load.done).toEqual({ exitCode: 0, detail: '' });
+  expect((await imported(load, streams, origin)).result).toMatchObject({
+    rows: 30,
+    unsent: 0,
+    unanswered: 0,
+  });
+});
+
 test('is stopped in the middle, in every pod', async () => {
   const streams = [stream('web', 'events', [['baseline', 60_000, 20]])];
   const load = await start(streams, await pods(2));

@@ -3,6 +3,7 @@ import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_pr
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HarnessError } from '../../base/errors.ts';
@@ -18,7 +19,10 @@ const READY_WITHIN_MS = 60_000;
 /** A pod whose connection breaks is asked again; one that gives no answer for so long is lost. */
 const LOST_AFTER_MS = 60_000;
 const AGAIN_MS = 500;
+/** A pod tells something twice a second; a connection that is silent for so long hangs, and a new one is tried. */
+const SILENT_MS = 5000;
 const STOP_MS = 5000;
+const TOLD_WITHIN_MS = 10_000;
 /** After k6's end, for the last of its records to come. */
 const FOLLOWED_WITHIN_MS = 30_000;
 
@@ -52,8 +56,12 @@ export class Shard {
     this.setEnded = (end) => {
       this.over = true;
       ended.resolve(end);
-      for (const talk of this.talks) talk.kill();
+      this.hangUp();
     };
+  }
+
+  private hangUp(): void {
+    for (const talk of this.talks) talk.kill('SIGKILL');
   }
 
   giveUp(why: string): void {
@@ -138,7 +146,8 @@ export class Shard {
 
   async stop(): Promise<void> {
     if (this.over) return;
-    const end = (signal: string) => inPod(this.pod, `kill -${signal} $(cat pid)`).catch(() => {});
+    const end = (signal: string) =>
+      inPod(this.pod, `kill -${signal} $(cat pid)`, undefined, TOLD_WITHIN_MS).catch(() => {});
     await end('INT');
     const hard = setTimeout(() => void end('KILL'), STOP_MS);
     await this.ended;
@@ -150,23 +159,21 @@ export class Shard {
     const script = `until [ -e exit ]; do read -r line </proc/$(cat pid)/stat && echo "$line"; sleep 0.5; done 2>/dev/null; echo "exit $(cat exit)"`;
     let heard = performance.now();
     while (!this.over && performance.now() - heard < LOST_AFTER_MS) {
-      const process = this.talk(script);
-      let rest = '';
-      for await (const chunk of process.stdout.setEncoding('utf8')) {
+      let silent = setTimeout(() => this.hangUp(), SILENT_MS);
+      for await (const line of createInterface(this.talk(script).stdout)) {
+        clearTimeout(silent);
         heard = performance.now();
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) {
-          const code = /^exit (\d+)/.exec(line)?.[1];
-          if (code !== undefined) {
-            await this.finish(Number(code));
-            return;
-          }
-          const fields = line.split(') ')[1]?.split(' ') ?? [];
-          // Source: proc(5), fields 14 and 15.
-          this.cpuSeconds = (Number(fields[11]) + Number(fields[12])) / 100;
+        const code = /^exit (\d+)/.exec(line)?.[1];
+        if (code !== undefined) {
+          await this.finish(Number(code));
+          return;
         }
+        const fields = line.split(') ')[1]?.split(' ') ?? [];
+        // Source: proc(5), fields 14 and 15.
+        this.cpuSeconds = (Number(fields[11]) + Number(fields[12])) / 100;
+        silent = setTimeout(() => this.hangUp(), SILENT_MS);
       }
+      clearTimeout(silent);
       await sleep(AGAIN_MS);
     }
     this.giveUp(`pod ${this.pod.name} gave no answer for ${LOST_AFTER_MS / 1000} s`);
@@ -187,7 +194,8 @@ export class Shard {
 
   private async finish(exitCode: number): Promise<void> {
     this.exited = performance.now();
-    await this.following.catch(() => {});
+    const enough = sleep(FOLLOWED_WITHIN_MS, undefined, { ref: false });
+    await Promise.race([this.following.catch(() => {}), enough]);
     const said = await inPod(this.pod, 'tail -n 20 k6.stderr k6.log 2>/dev/null').catch(() => '');
     await writeFile(this.said, said);
     if (exitCode === 0 && !(await isComplete(this.records)))

@@ -1,7 +1,6 @@
 /** The real services that the tests stand on, each with its own data directory and ports: RabbitMQ, an OCI registry, S3. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, sleep, temporary, until } from './ports.ts';
 
@@ -122,11 +121,10 @@ export async function startS3(): Promise<
   const port = await freePort();
   const data = join(directory, 'data');
   await mkdir(data);
-  const path = `${process.env.PATH}:${join(homedir(), 'go/bin')}`;
   const child = spawn(
     'versitygw',
     ['--port', `127.0.0.1:${port}`, '--access', S3_KEYS.access, '--secret', S3_KEYS.secret, 'posix', data],
-    { stdio: 'ignore', env: { ...process.env, PATH: path } },
+    { stdio: 'ignore' },
   );
   child.on('error', () => {});
   const url = `http://127.0.0.1:${port}`;
