@@ -98,6 +98,29 @@ describe('Supervisor', () => {
     );
   });
 
+  it('says why even when the run was stopped for it meanwhile', async () => {
+    const stop = new AbortController();
+    supervisor = new Supervisor({
+      ...{ runId, logDirectory: logs, backoffMs: 20 },
+      onEvent: (event) => event.type === 'lost' && stop.abort(new Error('stopped')),
+    });
+    supervisor.start(await server({ args: ['-e', 'console.error("port 1 is taken"); process.exit(3)'] }));
+    await expect(supervisor.ready(20_000, stop.signal)).rejects.toThrow(/port 1 is taken/);
+  });
+
+  it('does not call ready what answered once and ended', async () => {
+    const marker = join(logs, 'answered');
+    const once = `const fs = require('fs');
+      if (fs.existsSync('${marker}')) setInterval(() => {}, 1000);
+      else require('http').createServer((q, s) => s.end('ok', () => {
+        fs.writeFileSync('${marker}', ''); setTimeout(() => process.exit(3), 50);
+      })).listen(+process.env.PORT, '127.0.0.1');`;
+    supervisor.start(await server({ name: 'once', args: ['-e', once] }));
+    const late = `setTimeout(() => require('http').createServer((q, s) => s.end('ok')).listen(+process.env.PORT, '127.0.0.1'), 700)`;
+    supervisor.start(await server({ name: 'late', args: ['-e', late] }));
+    await expect(supervisor.ready(2000)).rejects.toThrow(/not ready after 2 s: once\n/);
+  });
+
   it('loses a component that is never restarted with its first end', async () => {
     supervisor.start(await server({ restart: 'never' }));
     await supervisor.ready(10_000);

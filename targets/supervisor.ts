@@ -107,21 +107,25 @@ export class Supervisor {
     if (child) signalGroup(child, signal);
   }
 
-  /** Waits until every component's readiness answers 200. @throws HarnessError naming those that do not, with their last log lines. */
+  /**
+   * Waits until every component runs and answers 200, all in the same pass: one that answered once and then ended is not
+   * ready, and what answers in the place of one that does not run is not it.
+   * @throws HarnessError naming those that do not, with their last log lines.
+   */
   async ready(withinMs: number, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + withinMs;
-    const waiting = new Set(this.components.values());
-    while (waiting.size > 0) {
-      signal?.throwIfAborted();
-      for (const supervised of waiting) {
-        const { spec } = supervised;
-        if (await answers200(spec.readyUrl)) waiting.delete(supervised);
-      }
+    const components = [...this.components.values()];
+    for (;;) {
       // One that was ready for a moment may be the reason why the others are not.
-      const ended = [...this.components.values()].filter((s) => s.crashes > 0);
-      if (ended.some((s) => s.lost)) throw new HarnessError(`${endsOf(ended)}`);
-      if (waiting.size > 0 && Date.now() > deadline) {
-        const names = [...waiting].map((s) => s.spec.name);
+      const ended = components.filter((s) => s.crashes > 0);
+      // Asked before the signal: a lost component stops the run, and the reason is what the user needs to read.
+      if (ended.some((s) => s.lost)) throw new HarnessError(endsOf(ended));
+      signal?.throwIfAborted();
+      const answers = await Promise.all(components.map((s) => answers200(s.spec.readyUrl)));
+      const waiting = components.filter((s, i) => !s.child || !answers[i]);
+      if (waiting.length === 0) return;
+      if (Date.now() > deadline) {
+        const names = waiting.map((s) => s.spec.name);
         throw new HarnessError(
           [
             `not ready after ${withinMs / 1000} s: ${names.join(', ')}`,
@@ -129,7 +133,7 @@ export class Supervisor {
           ].join('\n'),
         );
       }
-      if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 60));
+      await new Promise((resolve) => setTimeout(resolve, 60));
     }
   }
 
