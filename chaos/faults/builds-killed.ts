@@ -15,35 +15,40 @@ const WAIT_MS = 60_000;
 const KILLED_WITHIN_MS = 8000;
 const LOOK_EVERY_MS = 200;
 const RUNNING =
-  '--output=jsonpath={range .items[?(@.status.containerStatuses[0].state.running)]}{.metadata.name} {.metadata.labels.job-name}{"\\n"}{end}';
+  '--output=jsonpath={range .items[?(@.status.containerStatuses[0].state.running)]}{.metadata.name}{"\\n"}{end}';
 const ENDED =
-  '--output=jsonpath={range .items[*]}{.metadata.name} {.status.failed}/{.status.succeeded}{"\\n"}{end}';
+  '--output=jsonpath={range .items[?(@.status.containerStatuses[0].state.terminated)]}{.metadata.name} {.status.containerStatuses[0].state.terminated.exitCode} {.status.containerStatuses[0].state.terminated.reason}{.metadata.deletionTimestamp}{"\\n"}{end}';
+/**
+ * A build that failed for a reason of its own, such as a registry that refuses, proves no kill. SIGKILL is 128 + 9; the kernel that
+ * ends it for its memory, and a kubelet that ends a deleted pod, send the same signal.
+ */
+const BY_SIGKILL = '137 Error';
 
 export const buildsKilled: FaultKind = {
   kind: 'builds-killed',
   refuse: (params, abilities) => refuseNoCluster(abilities) ?? checkParams(params, {}),
   undo: () => 'the builder begins a build anew by itself; the Chaos Mesh object is deleted',
-  probe: () => 'a Job whose Kaniko was killed has failed',
-  rights: (_params, cluster) => [
-    chaosObject(cluster, 'podchaos'),
-    pods(cluster, ['get', 'list']),
-    { namespace: cluster.namespace, group: 'batch', resources: ['jobs'], verbs: ['get', 'list'] },
-  ],
+  probe: () => 'Kaniko has ended by SIGKILL in a build that ran',
+  rights: (_params, cluster) => [chaosObject(cluster, 'podchaos'), pods(cluster, ['get', 'list'])],
   lasts: false,
   arm(name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const chaos = (pods: string[]) => kill(`faultline-${name}`, cluster.namespace, pods);
     const undo = cluster.undo.delete(`podchaos.chaos-mesh.org/faultline-${name}`);
-    let jobs: string[] = [];
-    const builds = ['--selector=lambda.knative.io/build=true'];
-    const ended = async () => {
-      const said = await cluster.kubectl('get', 'jobs', ...builds, ENDED);
-      const own = said.split('\n').map((line) => line.split(' ') as [string, string]);
-      const ofThose = (how: RegExp) =>
-        own.flatMap(([job, end]) => (jobs.includes(job) && how.test(end) ? [job] : []));
-      return { failed: ofThose(/^[1-9]/), succeeded: ofThose(/[1-9]$/) };
+    let struck: string[] = [];
+    const builds = async (how: string) => {
+      const said = await cluster.kubectl('get', 'pods', '--selector=lambda.knative.io/build=true', how);
+      return said.split('\n').filter((line) => line !== '');
     };
-    /** Whether one of them is seen to have failed; false when they were done before it came, and so can not be killed. */
+    const ended = async () => {
+      const lines = (await builds(ENDED)).filter((line) => struck.includes(line.split(' ')[0] as string));
+      const killed = lines.filter((line) => line.endsWith(` ${BY_SIGKILL}`));
+      return {
+        killed: killed.map((line) => line.split(' ')[0] as string),
+        all: lines.length === struck.length,
+      };
+    };
+    /** Whether one of them is seen to be killed; false when they were done before it came, and so can not be. */
     const strike = async (object: ChaosObject): Promise<boolean> => {
       let refusal: Error | undefined;
       const injecting = cluster.inject(object).catch((error: Error) => {
@@ -52,9 +57,9 @@ export const buildsKilled: FaultKind = {
       const soon = performance.now() + KILLED_WITHIN_MS;
       let done = false;
       while (!done && performance.now() < soon) {
-        const { failed, succeeded } = await ended();
-        if (failed.length > 0) return true;
-        done = succeeded.length === jobs.length;
+        const { killed, all } = await ended();
+        if (killed.length > 0) return true;
+        done = all;
         if (refusal && !done) throw refusal;
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       }
@@ -69,31 +74,25 @@ export const buildsKilled: FaultKind = {
       async inject(allow) {
         const deadline = performance.now() + WAIT_MS;
         while (performance.now() < deadline) {
-          const said = (await cluster.kubectl('get', 'pods', ...builds, RUNNING)).trim();
-          const running =
-            said === '' ? [] : said.split('\n').map((line) => line.split(' ') as [string, string]);
-          if (running.length > 0) {
-            jobs = running.map(([, job]) => job);
-            const pods = running.map(([name]) => ({ namespace: cluster.namespace, name }));
+          struck = await builds(RUNNING);
+          if (struck.length > 0) {
+            const pods = struck.map((name) => ({ namespace: cluster.namespace, name }));
             allow({ pods, nodes: [], workloads: [] });
-            const names = running.map(([pod]) => pod);
-            if (await strike(chaos(names))) return `SIGKILL to Kaniko in ${names.join(', ')}`;
+            if (await strike(chaos(struck))) return `SIGKILL to Kaniko in ${struck.join(', ')}`;
           }
           await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
         }
         throw new HarnessError(`in ${WAIT_MS / 1000} s no build was killed in its work: was there any?`);
       },
       async revert() {
-        jobs = [];
+        struck = [];
         await cluster.recover(chaos([]));
       },
       async probe() {
-        if (jobs.length === 0) return { seen: false, detail: 'no build is to be killed' };
-        const { failed } = await ended();
-        return {
-          seen: failed.length > 0,
-          detail: `killed: ${jobs.join(', ')}; failed: ${failed.join(', ') || 'none'}`,
-        };
+        if (struck.length === 0) return { seen: false, detail: 'no build is to be killed' };
+        const { killed } = await ended();
+        const detail = `ended by SIGKILL: ${killed.join(', ') || 'none'}, of ${struck.join(', ')}`;
+        return { seen: killed.length > 0, detail };
       },
       audit: async () => leftover(undo),
     };

@@ -150,53 +150,62 @@ describe('component-unstartable', () => {
 });
 
 describe('builds-killed', () => {
-  const running = 'a-build-1-x a-build-1\nb-build-2-y b-build-2\n';
+  /** kubectl's answers, by which of the two questions about the build pods it is. */
+  function kaniko(running: string, ended: string) {
+    const answers = { running, ended };
+    const of = lab();
+    of.cluster.kubectl = async (...args) =>
+      args.join(' ').includes('exitCode') ? answers.ended : answers.running;
+    return { ...of, answers };
+  }
 
-  it('kills Kaniko in every build that runs, and is seen when a Job of them has failed', async () => {
-    const { drivers, injected } = lab({
-      'get pods': running,
-      'get jobs': 'other 1/\na-build-1 /\nb-build-2 1/\n',
-    });
+  it('kills Kaniko in every build that runs, and is seen when one of them has ended by SIGKILL', async () => {
+    const { drivers, injected } = kaniko('a-1\nb-2\n', 'other 137 Error\nb-2 137 Error\n');
     const fault = buildsKilled.arm('it', {}, drivers);
     expect((await fault.probe()).seen).toBe(false);
     await fault.inject(() => {});
     expect(injected[0]?.spec).toMatchObject({
       action: 'container-kill',
       containerNames: ['kaniko'],
-      selector: { pods: { lab: ['a-build-1-x', 'b-build-2-y'] } },
+      selector: { pods: { lab: ['a-1', 'b-2'] } },
     });
     expect(await fault.probe()).toMatchObject({
       seen: true,
-      detail: expect.stringContaining('failed: b-build-2'),
+      detail: expect.stringContaining('by SIGKILL: b-2,'),
     });
     await fault.revert();
     expect((await fault.probe()).seen).toBe(false);
     expect(fault.undo).toMatchObject([{ object: 'podchaos.chaos-mesh.org/faultline-it' }]);
   });
 
-  it('takes the next ones when these were done before it came, which Chaos Mesh then tries to kill for ever', async () => {
-    const answers = { 'get pods': running, 'get jobs': 'a-build-1 /1\nb-build-2 /1\n' };
-    const { drivers, cluster, injected } = lab(answers);
-    let giveUp = () => {};
-    cluster.inject = async (object) => {
-      injected.push(object);
-      if (injected.length === 1)
-        await new Promise<void>((_resolve, reject) => {
-          giveUp = () => reject(new Error('not found'));
-        });
-    };
-    cluster.recover = async () => {
-      giveUp();
-      answers['get pods'] = 'c-build-1-z c-build-1\n';
-      answers['get jobs'] = 'c-build-1 1/\n';
-    };
-    expect(await buildsKilled.arm('it', {}, drivers).inject(() => {})).toBe(
-      'SIGKILL to Kaniko in c-build-1-z',
-    );
-  });
+  it.each([
+    ['failed by itself', '1 Error'],
+    ['ran out of memory', '137 OOMKilled'],
+    ['was deleted', '137 Error2026-11-24T00:00:00Z'],
+    ['was done', '0 Completed'],
+  ])(
+    'takes the next ones when these were over before it came, which Chaos Mesh then tries to kill for ever: one %s',
+    async (_what, how) => {
+      const { drivers, cluster, injected, answers } = kaniko('a-1\nb-2\n', `a-1 0 Completed\nb-2 ${how}\n`);
+      let giveUp = () => {};
+      cluster.inject = async (object) => {
+        injected.push(object);
+        if (injected.length === 1)
+          await new Promise<void>((_resolve, reject) => {
+            giveUp = () => reject(new Error('not found'));
+          });
+      };
+      cluster.recover = async () => {
+        giveUp();
+        answers.running = 'c-1\n';
+        answers.ended = 'c-1 137 Error\n';
+      };
+      expect(await buildsKilled.arm('it', {}, drivers).inject(() => {})).toBe('SIGKILL to Kaniko in c-1');
+    },
+  );
 
   it('says what Chaos Mesh said when it does not kill what is at work', async () => {
-    const { drivers, cluster } = lab({ 'get pods': running, 'get jobs': 'a-build-1 /\nb-build-2 /1\n' });
+    const { drivers, cluster } = kaniko('a-1\nb-2\n', 'b-2 0 Completed\n');
     cluster.inject = () => Promise.reject(new Error('AllInjected=False'));
     await expect(buildsKilled.arm('it', {}, drivers).inject(() => {})).rejects.toThrow('AllInjected=False');
   });
@@ -318,7 +327,7 @@ describe('a fault that is not allowed to act', () => {
   it.each(onCluster.map((fault) => [fault.kind, fault] as const))('%s does nothing', async (kind, fault) => {
     const { drivers, asked, injected, lost } = lab({
       'get pods --selector=app=gateway': 'two',
-      'get pods': 'a-build-1-x a-build-1\n',
+      'get pods': 'a-build-1-x\n',
       'get pod gateway-1': 'two',
     });
     const impacts: Impact[] = [];
