@@ -2,6 +2,7 @@
 import { stolenMeter } from '../base/host-cpu.ts';
 import type { RunningTarget } from '../targets/target.ts';
 import type { RunClock } from './clock.ts';
+import { cpuMeter } from './cpu-meter.ts';
 import type { Journal } from './journal.ts';
 
 /** Often enough to time scale-to-zero and scale-up to a quarter of a second; a look at /proc costs about 3 ms. */
@@ -26,7 +27,7 @@ export function startObservers(options: {
   target: RunningTarget;
   clock: RunClock;
   journal: Journal;
-  /** Processor time of the load generator, seconds. */
+  /** Processor time of the load generator, seconds; NaN while nobody can tell. */
   generatorCpu(): number;
   functions: string[];
 }): Observers {
@@ -54,8 +55,10 @@ export function startObservers(options: {
   const stolen = stolenMeter();
   const generator = cpuMeter(options.generatorCpu);
   const lookAtCpu = () => {
-    journal.write({ type: 'harness.sample', cpu: harness(), rssBytes: process.memoryUsage.rss() });
-    journal.write({ type: 'generator.sample', cpu: generator() });
+    const [harnessCpu, generatorCpu] = [harness(), generator()];
+    if (harnessCpu !== undefined)
+      journal.write({ type: 'harness.sample', cpu: harnessCpu, rssBytes: process.memoryUsage.rss() });
+    if (generatorCpu !== undefined) journal.write({ type: 'generator.sample', cpu: generatorCpu });
     journal.write({ type: 'host.sample', stolen: stolen() });
   };
   lookAtPods();
@@ -68,17 +71,5 @@ export function startObservers(options: {
       for (const query of ['pods', 'pods_ready'] as const)
         for (const [name, count] of last[query]) pods.push({ query, t, function: name, pods: count });
     },
-  };
-}
-
-/** Returns a function that gives the CPU share (1 = one core) since it was called last. */
-function cpuMeter(seconds: () => number): () => number {
-  let cpu = seconds();
-  let at = performance.now();
-  return () => {
-    const [cpuNow, now] = [seconds(), performance.now()];
-    const share = Math.max(0, ((cpuNow - cpu) * 1000) / (now - at));
-    [cpu, at] = [cpuNow, now];
-    return Math.round(share * 10_000) / 10_000;
   };
 }

@@ -1,5 +1,4 @@
 /** The receiver that Alertmanager delivers to: keeps every alert of every notification, with the instant of its arrival. */
-
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';

@@ -43,7 +43,7 @@ export async function startLoadInPods(o: PodLoadOptions): Promise<LoadHandle> {
   const rawFiles = shards.map(({ records }) => records);
   const tail = new LiveTail(rawFiles);
   return {
-    cpuSeconds: () => shards.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    cpuSeconds: () => shards.reduce((sum, shard) => sum + shard.cpuSeconds(), 0),
     rawFiles,
     said: shards.map(({ said }) => said),
     async begin() {

@@ -21,6 +21,8 @@ const LOST_AFTER_MS = 60_000;
 const AGAIN_MS = 500;
 /** A pod tells something twice a second; a connection that is silent for so long hangs, and a new one is tried. */
 const SILENT_MS = 5000;
+/** What is older says nothing of k6's processor time now. */
+const HEARD_WITHIN_MS = 1500;
 const STOP_MS = 5000;
 const TOLD_WITHIN_MS = 10_000;
 /** After k6's end, for the last of its records to come. */
@@ -31,7 +33,6 @@ export interface PodLoadOptions extends Omit<LoadOptions, 'env' | 'readyWithinMs
 }
 
 export class Shard {
-  cpuSeconds = 0;
   readonly records: string;
   readonly said: string;
   readonly ended: Promise<LoadEnd>;
@@ -40,6 +41,8 @@ export class Shard {
   private readonly shard: { index: number; of: number };
   private readonly setEnded: (end: LoadEnd) => void;
   private over = false;
+  private cpu = 0;
+  private heard = performance.now();
   /** When k6 had ended. */
   private exited: number | undefined;
   private following: Promise<void> = Promise.resolve();
@@ -58,6 +61,11 @@ export class Shard {
       ended.resolve(end);
       this.hangUp();
     };
+  }
+
+  /** NaN while the pod is not heard of: the same number again would be an idle k6. */
+  cpuSeconds(): number {
+    return this.over || performance.now() - this.heard < HEARD_WITHIN_MS ? this.cpu : Number.NaN;
   }
 
   private hangUp(): void {
@@ -157,12 +165,12 @@ export class Shard {
   /** Hears of its processor time, and of its end. */
   private async watch(): Promise<void> {
     const script = `until [ -e exit ]; do read -r line </proc/$(cat pid)/stat && echo "$line"; sleep 0.5; done 2>/dev/null; echo "exit $(cat exit)"`;
-    let heard = performance.now();
-    while (!this.over && performance.now() - heard < LOST_AFTER_MS) {
+    this.heard = performance.now();
+    while (!this.over && performance.now() - this.heard < LOST_AFTER_MS) {
       let silent = setTimeout(() => this.hangUp(), SILENT_MS);
       for await (const line of createInterface(this.talk(script).stdout)) {
         clearTimeout(silent);
-        heard = performance.now();
+        this.heard = performance.now();
         const code = /^exit (\d+)/.exec(line)?.[1];
         if (code !== undefined) {
           await this.finish(Number(code));
@@ -170,7 +178,7 @@ export class Shard {
         }
         const fields = line.split(') ')[1]?.split(' ') ?? [];
         // Source: proc(5), fields 14 and 15.
-        this.cpuSeconds = (Number(fields[11]) + Number(fields[12])) / 100;
+        this.cpu = (Number(fields[11]) + Number(fields[12])) / 100;
         silent = setTimeout(() => this.hangUp(), SILENT_MS);
       }
       clearTimeout(silent);

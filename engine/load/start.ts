@@ -42,7 +42,7 @@ export interface LoadEnd {
 export interface LoadHandle {
   /** Of k6, where it is a process of this host. */
   pid?: number;
-  /** Processor time that k6 has used, seconds. */
+  /** Processor time that k6 has used, seconds; NaN while nobody can tell. */
   cpuSeconds(): number;
   /** The records of each k6, input of importRequests once `done` has resolved. */
   rawFiles: string[];
@@ -69,7 +69,7 @@ const DETAIL_LINES = 8;
 /** k6 ended well, but its records are not all there. The number is sysexits.h's EX_IOERR; k6 has no such code. */
 export const RECORDS_LOST = 74;
 /** The last line of tools/k6/records, written only when all others were. */
-export const LAST_LINE = '\t\t\t\t\tend\t\t\t.\n';
+const LAST_LINE = '\t\t\t\t\tend\t\t\t.\n';
 /** k6's exit code when its REST API cannot start; it says nothing then. */
 const NO_REST_API = 106;
 /**
@@ -204,7 +204,7 @@ export async function isComplete(rawFile: string): Promise<boolean> {
   }
 }
 
-export async function lastLines(files: string[]): Promise<string> {
+async function lastLines(files: string[]): Promise<string> {
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
   const lines = texts.join('\n').split('\n');
   return lines
