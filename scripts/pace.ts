@@ -1,0 +1,52 @@
+/**
+ * How fast, and at how much of its load, each scenario runs on target `kind`: what two cores can do (measured, docs/kind.md).
+ * TIME_SCALE and LOAD_SCALE in the environment say otherwise.
+ */
+
+const TIME_SCALE = Number(process.env.TIME_SCALE || '10');
+const LOAD_SCALE = process.env.LOAD_SCALE?.split(/\s+/).filter(Boolean) ?? [];
+
+interface Pace {
+  timeScale: number;
+  /** Values of `--load-scale`. */
+  loadScale: string[];
+}
+
+/** Those of scenarios/cluster/ were written for a cluster, with the load of a small one. */
+const CLUSTER: Pace = { timeScale: TIME_SCALE, loadScale: [] };
+/** Those of scenarios/ were written for the processes of target `local`: a build there costs a hundredth of a pod. */
+const SPINE: Pace = {
+  timeScale: TIME_SCALE,
+  loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.035', '0.2'],
+};
+/**
+ * Must build what waits, and what comes, in the time that the recovery may take: two cores can only do that with half as many builds.
+ * Those in their work when the network goes wait until it is back; a build takes as long as ever, however fast the phases go, so only in
+ * this time do they stay fewer than the one in twenty that may take long.
+ */
+const BACKLOG: Pace = {
+  timeScale: Math.min(2, TIME_SCALE),
+  loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.021', '0.2'],
+};
+
+/** By scenario, in the order of `make e2e`. */
+export const PACES: ReadonlyMap<string, Pace> = new Map([
+  ['invocations-steady', SPINE],
+  ['scale-to-zero-burst', SPINE],
+  ['builds-rabbitmq-partition', BACKLOG],
+  ['kaniko-killed', CLUSTER],
+  ['dr-builder-oom', CLUSTER],
+  ['split-brain', CLUSTER],
+  ['scale-from-zero-under-partition', CLUSTER],
+  ['dr-node-lost', CLUSTER],
+  ['kaniko-throttled', CLUSTER],
+  ['cold-start-storm', CLUSTER],
+]);
+
+/** Options of `faultline run`. */
+export function optionsOf({ timeScale, loadScale }: Pace): string[] {
+  return [
+    ...['--target', 'kind', '--time-scale', String(timeScale)],
+    ...loadScale.flatMap((factor) => ['--load-scale', factor]),
+  ];
+}
