@@ -16,11 +16,12 @@ import { UndoLog, undoAll } from '../chaos/undo/log.ts';
 import { RUN_MARK } from '../chaos/undo/marked.ts';
 import { leftover } from '../chaos/undo/operations.ts';
 import { type Reaper, startReaper } from '../chaos/undo/reaper.ts';
+import type { JournalFact } from '../evidence/journal.ts';
 import type { Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
 import type { Scenario } from '../scenarios/schema.ts';
 import type { Tap } from '../targets/tap.ts';
-import type { RunningTarget, Target } from '../targets/target.ts';
+import type { ComponentEvent, RunningTarget, Target } from '../targets/target.ts';
 import { watchAborts } from './abort.ts';
 import { RunClock } from './clock.ts';
 import { collectEvidence } from './collect/index.ts';
@@ -173,12 +174,7 @@ export class Run {
               { outcome: 'aborted', reason: `${event.component} ${event.reason}`, blame: event.blame },
               event.component,
             );
-          else
-            this.journal.write(
-              event.type === 'started'
-                ? { ...event, type: 'component.started' }
-                : { ...event, type: 'component.exited' },
-            );
+          else this.journal.write(factOf(event));
         },
       });
       this.running = running;
@@ -361,4 +357,15 @@ function describe(error: Error): string {
   return error instanceof HarnessError
     ? error.message
     : `${error.name}: ${error.message}\n${error.stack?.split('\n').slice(1, 4).join('\n') ?? ''}`;
+}
+
+function factOf(event: Exclude<ComponentEvent, { type: 'lost' }>): JournalFact {
+  switch (event.type) {
+    case 'started':
+      return { ...event, type: 'component.started' };
+    case 'exited':
+      return { ...event, type: 'component.exited' };
+    case 'image':
+      return { ...event, type: 'image.ran' };
+  }
 }

@@ -66,6 +66,16 @@ export const JournalEntry = z.discriminatedUnion('type', [
     signal: z.string().nullable(),
     expected: z.boolean(),
   }),
+  /**
+   * A container that runs for the first time in this run: the image that was asked for, and the content that its node's runtime took for it
+   * (a digest). Images of functions are not among them: the ledger asks the registry for what the builds say.
+   */
+  entry('image.ran', {
+    component: z.string(),
+    container: z.string(),
+    image: z.string(),
+    id: z.string(),
+  }),
   entry('drain.started', { outstanding: z.number() }),
   entry('drain.ended', { outstanding: z.number(), timedOut: z.boolean() }),
   entry('abort', {

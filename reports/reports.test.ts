@@ -48,6 +48,12 @@ describe('report.html', () => {
     expect(await text('passing', 'report.html')).not.toContain('>Why<');
   });
 
+  it('names the images that ran by what the runtime took for them', async () => {
+    const page = await text('passing', 'report.html');
+    expect(page).toContain('1 image ran');
+    expect(page).toContain('registry:5000/platform@sha256:4a5b');
+  });
+
   it('loads nothing: no address to fetch from, and a policy that allows its own style and script by hash only', async () => {
     const page = await text('passing', 'report.html');
     expect(page).not.toMatch(/(?:src|href)="(?!#|data:)/);

@@ -184,6 +184,16 @@ function journalOf(options: Required<SampleOptions>): JournalEntry[] {
   const fault = `kill-builder${options.taint}`;
   const facts: [number, JournalFact][] = [
     [-9000, { type: 'component.started', component: 'builder', pid: 4711 }],
+    [
+      -9000,
+      {
+        type: 'image.ran',
+        component: 'builder',
+        container: 'builder',
+        image: `registry:5000/platform:1${options.taint}`,
+        id: `registry:5000/platform@sha256:4a5b${options.taint}`,
+      },
+    ],
     [0, { type: 'run.started' }],
     ...PHASES.flatMap((p): [number, JournalFact][] => [
       [p.startMs, { type: 'phase.started', phase: p.name }],

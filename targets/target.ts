@@ -17,6 +17,8 @@ export type ComponentEvent =
       signal: string | null;
       expected: boolean;
     }
+  /** A container runs from content that this component did not run from before; `id`: the digest that its runtime tells. */
+  | { type: 'image'; component: string; container: string; image: string; id: string }
   /** Gone for good: the run can not go on. `blame` tells the judge whether evidence or the platform is lost with it. */
   | { type: 'lost'; component: string; reason: string; blame: 'evidence' | 'harness' };
 

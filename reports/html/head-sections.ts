@@ -3,7 +3,7 @@ import { EXIT_CODE } from '../../evidence/verdict.ts';
 import { nextSteps } from '../advice.ts';
 import type { ReportBundle } from '../bundle.ts';
 import { duration, loadScaleText, number, plural, quantity, SIGN } from '../format.ts';
-import { type Anchors, codeBlock, html, linked, type Markup, section } from './markup.ts';
+import { type Anchors, codeBlock, html, linked, type Markup, section, table } from './markup.ts';
 
 const WORD = { pass: 'Pass', fail: 'Fail', unknown: 'Unknown', error: 'Error' } as const;
 const MEANING = {
@@ -106,7 +106,7 @@ export function tiles({ verdict: v }: ReportBundle): Markup {
   return html`<ul class="tiles" aria-label="Key numbers">${items.map((t) => html`<li><a href="${t.href}"><span class="label">${t.label}</span><span class="value">${t.value}</span><span class="note">${t.note}</span></a></li>`)}</ul>`;
 }
 
-export function whatRan({ plan, verdict: v }: ReportBundle): Markup {
+export function whatRan({ plan, journal, verdict: v }: ReportBundle): Markup {
   const facts: [string, Markup | string][] = [
     ['Target', v.run.target],
     ['Profile', v.run.profile],
@@ -139,8 +139,24 @@ ${
 <details><summary>Load: ${plural(plan.streams.length, 'stream')}</summary>${plan.streams.map((s) => html`<p><strong>${s.name}</strong>: ${s.segments.map((g, i) => html`${i > 0 ? '; ' : ''}${g.phase} ${number(g.rate)}/s (${number(g.count)} requests)`)}</p>`)}</details>
 <details><summary>Scenario file <code>${plan.scenario.file}</code></summary><p class="muted">sha256 ${plan.scenario.sha256}</p>${codeBlock(plan.scenario.text)}</details>`
     : html`<p class="muted">There is no plan, so versions, host and load are not known.</p>`
-}`,
+}${imagesThatRan(journal)}`,
   );
+}
+
+/** As the nodes' runtimes told it; a target without containers has none. */
+function imagesThatRan(journal: ReportBundle['journal']): Markup {
+  const rows = journal
+    .filter((entry) => entry.type === 'image.ran')
+    .toSorted((a, b) => a.component.localeCompare(b.component))
+    .map(({ t, component, container, image, id }) => [
+      component,
+      container,
+      html`<code>${image}</code><span class="sub">${id}</span>`,
+      duration(t),
+    ]);
+  if (rows.length === 0) return html``;
+  const columns = [{ title: 'Component' }, { title: 'Container' }, { title: 'Image, and what ran' }];
+  return html`<details><summary>${plural(rows.length, 'image')} ran</summary>${table('Images that ran', [...columns, { title: 'First at', numeric: true }], rows)}<p class="muted">Images of functions are made in the run: the ledger asks the registry for each.</p></details>`;
 }
 
 /** One argument for a POSIX shell. */

@@ -1,10 +1,13 @@
 /** Follows the pods of the platform's namespace through the API: how many instances each function has, and which components came and went. */
 import { CoreV1Api, KubeConfig, makeInformer, type V1Pod } from '@kubernetes/client-node';
 import type { ComponentEvent } from '../target.ts';
+import { imagesOf } from './images.ts';
 
 const RECONNECT_MS = 500;
 /** Set by Knative on the pods of a Service, which is named as its function. */
 export const SERVICE_LABEL = 'serving.knative.dev/service';
+/** Of a build's pod (PLATFORM.md, "Life of a function"). */
+const BUILD_LABEL = 'lambda.knative.io/build';
 
 /** Components by name, with the labels that tell their pods apart. */
 export type Labelled = Readonly<Record<string, Record<string, string>>>;
@@ -33,10 +36,12 @@ export async function watchPods(
   const informer = makeInformer<V1Pod>(config, `/api/v1/namespaces/${namespace}/pods`, list as never);
   const pods = new Map<string, V1Pod>();
   const running = new Set<string>();
+  const ran = new Set<string>();
   const seen = (pod: V1Pod) => {
     pods.set(nameOf(pod), pod);
     const component = componentOf(pod);
     if (component !== undefined) tellChanges(pod, component, running, onEvent);
+    tellImages(pod, component ?? roleOf(pod), ran, onEvent);
   };
   const componentOf = (pod: V1Pod) =>
     Object.keys(components).find((name) => hasLabels(pod, components[name] as Record<string, string>));
@@ -118,6 +123,28 @@ function tellChanges(
       },
       code: ended.exitCode,
     });
+}
+
+/** What a pod is that belongs to no component that is watched. */
+function roleOf({ metadata }: V1Pod): string {
+  const labels = metadata?.labels ?? {};
+  if (labels[BUILD_LABEL] !== undefined) return 'build';
+  if (labels[SERVICE_LABEL] !== undefined) return 'function';
+  return labels.app ?? labels['app.kubernetes.io/name'] ?? metadata?.name ?? '';
+}
+
+function tellImages(
+  pod: V1Pod,
+  component: string,
+  ran: Set<string>,
+  onEvent: (event: ComponentEvent) => void,
+): void {
+  for (const image of imagesOf(pod)) {
+    const key = [component, image.container, image.id].join(' ');
+    if (ran.has(key)) continue;
+    ran.add(key);
+    onEvent({ type: 'image', component, ...image });
+  }
 }
 
 function tellEnd(
