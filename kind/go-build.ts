@@ -48,17 +48,13 @@ export function goCommands(name: string, source: GoSource): Step {
       const flags = ['-s -w', source.ldflags, source.cgo && '-linkmode=external -extldflags=-static'];
       const args = ['-mod=mod', '-trimpath', '-ldflags', flags.filter(Boolean).join(' ')];
       if (source.cgo) args.push('-tags', 'netgo,osusergo');
-      for (const command of source.commands) {
-        const binary = binaryOf(command);
-        await run(
-          'go',
-          ['build', ...args, '-o', join(directory, source.rename?.[binary] ?? binary), command],
-          {
-            env: source.cgo ? { ...ENV, CGO_ENABLED: '1' } : ENV,
-            cwd: work,
-          },
-        );
-      }
+      // All at once: a linker has one thread, and what is still to be compiled has the other processors meanwhile.
+      await run('go', ['build', ...args, '-o', `${directory}/`, ...source.commands], {
+        env: source.cgo ? { ...ENV, CGO_ENABLED: '1' } : ENV,
+        cwd: work,
+      });
+      for (const [binary, name] of Object.entries(source.rename ?? {}))
+        renameSync(join(directory, binary), join(directory, name));
       for (const kept of source.keep ?? []) await keep(kept, directory, work);
       rmSync(work, { recursive: true });
     },
@@ -102,13 +98,6 @@ export function ownCommand(name: string, sourceDirectory: string): Step {
       rmSync(work, { recursive: true });
     },
   };
-}
-
-/** The last part of an import path that is not a major version. */
-function binaryOf(command: string): string {
-  const parts = command.split('/');
-  const last = basename(command);
-  return /^v\d+$/.test(last) ? (parts.at(-2) as string) : last;
 }
 
 /** @param original path of the module's own go.mod, whose replacements by other modules count here too */

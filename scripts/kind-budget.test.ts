@@ -9,9 +9,9 @@ import { kindBudget, missingCommands } from './kind-budget.ts';
 
 describe('kindBudget', () => {
   it.each([
-    [{ gone: 26, limit: 60 }, [], true, /in the cache; needs 15 minutes, 34 of 60 are left/],
-    [{ gone: 26, limit: 60 }, ['kubernetes'], false, /NOT tried: not in the cache: kubernetes; needs 55/],
-    [{ gone: 26, limit: 85 }, ['kubernetes', 'etcd'], true, /kubernetes, etcd/],
+    [{ gone: 26, limit: 60 }, [], true, /in the cache; needs 20 minutes, 34 of 60 are left/],
+    [{ gone: 26, limit: 60 }, ['kubernetes'], false, /NOT tried: not in the cache: kubernetes; needs 60/],
+    [{ gone: 26, limit: 86 }, ['kubernetes', 'etcd'], true, /kubernetes, etcd/],
     [{ gone: 50, limit: 60 }, [], false, /NOT tried.*10 of 60 are left/],
   ])('%j, missing %j: %s', (minutes, missing, run, because) => {
     expect(kindBudget(minutes, missing)).toEqual({ run, because: expect.stringMatching(because) });

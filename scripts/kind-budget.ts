@@ -9,9 +9,9 @@ import { goCommands } from '../kind/go-build.ts';
 import { ADD_ONS, PINS, SERVICES } from '../kind/pins.ts';
 
 /** The cluster with all parts there, the short set, and the way back; with half as much again for a slow machine. */
-const WARM_MINUTES = 15;
+const WARM_MINUTES = 20;
 /** All that `make cluster` compiles and bootstraps, likewise. */
-const COLD_MINUTES = 55;
+const COLD_MINUTES = 60;
 
 export interface Budget {
   run: boolean;

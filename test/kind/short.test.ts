@@ -8,6 +8,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bundle } from '../../evidence/bundle.ts';
+import { optionsOf, PACES } from '../../scripts/pace.ts';
 import { bundles, faultline, onlyBundle, verdictOf } from '../faultline.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -76,5 +78,26 @@ describe.skipIf(process.env.FAULTLINE_KIND !== 'yes')('on a kind cluster', () =>
       const text = readFileSync(join(parentPath, name), 'latin1');
       expect([name, secrets.filter((secret) => text.includes(secret))]).toEqual([name, []]);
     }
+    const { entries } = await Bundle.open(bundle).journal();
+    const images = entries.filter((entry) => entry.type === 'image.ran');
+    expect(images.map(({ component }) => component)).toEqual(
+      expect.arrayContaining(['receiver', 'builder', 'gateway', 'operator', 'rabbitmq', 'build']),
+    );
+    for (const { id } of images) expect(id).toMatch(/sha256:[0-9a-f]{64}$/);
+  });
+
+  // The others take longer: bench/defects.ts.
+  it('finds metrics-lie with invocations-steady, for this reason only', {
+    timeout: 12 * 60_000,
+  }, async () => {
+    const out = bundles();
+    const pace = PACES.get('invocations-steady');
+    if (!pace) throw new Error('scripts/pace.ts has no pace for invocations-steady');
+    const args = ['run', 'invocations-steady', '--defect', 'metrics-lie', ...optionsOf(pace), '--out', out];
+    const { code, stdout } = await faultline(args).ended;
+    process.stdout.write(stdout);
+    const { checks } = verdictOf(onlyBundle(out));
+    const failed = checks.filter(({ verdict, informational }) => verdict === 'fail' && !informational);
+    expect([code, failed.map(({ id }) => id)]).toEqual([1, ['telemetry/invocations-failed']]);
   });
 });
