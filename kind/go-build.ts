@@ -23,6 +23,8 @@ const ENV = {
   GOWORK: 'off',
   // The flags of the user's own projects (a vendor directory, a module file) would break a build out of nowhere.
   GOFLAGS: '',
+  // The compiler is a Go program too: with less garbage collection helm took 147 s on two cores and not 169.
+  GOGC: process.env.GOGC ?? '400',
 };
 
 /** The commands of a module, as static binaries in the step's directory. */
