@@ -45,7 +45,11 @@ afterEach(() => {
 function life(
   inject: ArmedFault['inject'],
   guard: Allow = () => {},
-  { rehearse, ...over }: Partial<PlannedFault> & { rehearse?: () => Promise<void> } = {},
+  {
+    rehearse,
+    invisible,
+    ...over
+  }: Partial<PlannedFault> & { rehearse?: () => Promise<void>; invisible?: boolean } = {},
 ) {
   const refused: string[] = [];
   let there = false;
@@ -54,7 +58,7 @@ function life(
     async inject(allow) {
       const detail = await inject(allow);
       done.push('injected');
-      there = true;
+      there = !invisible;
       return detail;
     },
     async revert() {
@@ -246,6 +250,22 @@ describe('the life of a fault', () => {
     await begun;
     expect(types().at(-1)).toBe('fault.effect-lost');
     await fault.end();
+  });
+
+  it('looks for its effect no longer than its time', async () => {
+    const { it: fault } = life(
+      async (allow) => {
+        allow(IMPACT);
+        return 'done';
+      },
+      () => {},
+      { effectWithinMs: 60_000, invisible: true },
+    );
+    const begun = fault.begin();
+    await expect.poll(() => types().includes('fault.injected')).toBe(true);
+    await fault.end();
+    await begun;
+    expect(types().filter((type) => type === 'fault.effect-not-seen')).toHaveLength(1);
   });
 
   it('does not wait for its next look when its time has come', async () => {

@@ -197,6 +197,8 @@ export class FaultLife {
         if (missed > 1) this.writeNot(wanted, last, began);
         return false;
       }
+      // What is seen from here on may be the work of the revert.
+      if (wanted === 'fault.effect-seen' && this.isOver()) break;
       if (found instanceof Error) last = `the probe itself failed: ${found.message}`;
       else {
         const { seen, detail } = found;
