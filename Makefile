@@ -16,7 +16,7 @@ help:
 	@echo 'make e2e     the platform on a kind cluster, real builds, Knative and Chaos Mesh; SCENARIO=kaniko-killed only this one'
 	@echo 'make engine  install and start a container engine where none answers (Debian, root); engine-down ends it'
 	@echo 'make images  build what runs on a cluster of yours, and push it: REGISTRY=host:port, INSIDE= as the nodes know it'
-	@echo 'make cluster a kind cluster with Knative, Kaniko and Chaos Mesh, built from source (WORKERS=2); cluster-check'
+	@echo 'make cluster a kind cluster with Knative, Kaniko and Chaos Mesh (WORKERS=2; IMAGES=auto, published or source); cluster-check'
 	@echo '             tries it: build, deploy, scale to zero and back, partition, kill; cluster-down takes it away'
 
 setup:

@@ -5,13 +5,14 @@ import { basename, join } from 'node:path';
 import { built, type Tell } from './cache.ts';
 import { CHAOS_NAMESPACE, chaosMeshManifests } from './chaos-mesh.ts';
 import type { Engine } from './engine.ts';
-import { goCommands, ownCommand } from './go-build.ts';
+import { ownCommand } from './go-build.ts';
 import { type CommandImage, commandImage, contentTag, ensureImage } from './images.ts';
 import { knativeManifests } from './knative.ts';
 import { type Kubernetes, parseManifests } from './kubernetes.ts';
 import { needPackages } from './packages.ts';
 import { ADD_ONS, CHAOS_DAEMON_SYSTEM, TOOLS_SYSTEM } from './pins.ts';
 import { onControlPlane, onEveryNode } from './placement.ts';
+import type { GetCommands } from './published.ts';
 import { REGISTRY, type Registry } from './registry.ts';
 import { systemImage } from './system-image.ts';
 
@@ -21,11 +22,11 @@ const NOBODY = 65_532;
 export type AddOns = Record<keyof typeof ADD_ONS, string>;
 
 /** Builds the commands: the long part, and the one that needs no cluster. @returns their directories */
-export async function buildAddOns(tell: Tell): Promise<AddOns> {
+export async function buildAddOns(get: GetCommands, tell: Tell): Promise<AddOns> {
   await needPackages({ gcc: 'gcc', '/usr/include/stdlib.h': 'libc6-dev' }, tell);
   const directories = {} as AddOns;
   for (const name of Object.keys(ADD_ONS) as (keyof typeof ADD_ONS)[])
-    directories[name] = await built(goCommands(name, ADD_ONS[name]), tell);
+    directories[name] = await get(name, ADD_ONS[name]);
   return directories;
 }
 

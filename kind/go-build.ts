@@ -36,17 +36,13 @@ export function goCommands(name: string, source: GoSource): Step {
         readFileSync(join(import.meta.dirname, by, f), 'utf8'),
       ),
     );
+  // Where else it can be had changes nothing of what is built.
+  const { published: _, ...compiled } = source;
   return {
     name,
-    inputs: own.length > 0 ? [source, own] : source,
+    inputs: own.length > 0 ? [compiled, own] : compiled,
     async build(directory) {
-      const work = join(directory, '.work');
-      mkdirSync(work);
-      const { GoMod, Dir } = await download(`${source.module}@v${source.version}`, work);
-      writeFileSync(join(work, 'go.mod'), await moduleFile(name, source, GoMod));
-      // The sums that the release was built with: the sum database does not know every module that the proxy has.
-      const sums = join(Dir, 'go.sum');
-      if (existsSync(sums)) copyFileSync(sums, join(work, 'go.sum'));
+      const work = await wrapper(name, source, directory);
       const flags = ['-s -w', source.ldflags, source.cgo && '-linkmode=external -extldflags=-static'];
       const args = ['-mod=mod', '-trimpath', '-ldflags', flags.filter(Boolean).join(' ')];
       if (source.cgo) args.push('-tags', 'netgo,osusergo');
@@ -61,6 +57,26 @@ export function goCommands(name: string, source: GoSource): Step {
       rmSync(work, { recursive: true });
     },
   };
+}
+
+/** What `keep` names of a module, without its commands. */
+export async function keepFiles(name: string, source: GoSource, directory: string): Promise<void> {
+  if (source.keep === undefined) return;
+  const work = await wrapper(name, source, directory);
+  for (const kept of source.keep) await keep(kept, directory, work);
+  rmSync(work, { recursive: true });
+}
+
+/** The module in which the source is required. @returns its directory */
+async function wrapper(name: string, source: GoSource, directory: string): Promise<string> {
+  const work = join(directory, '.work');
+  mkdirSync(work);
+  const { GoMod, Dir } = await download(`${source.module}@v${source.version}`, work);
+  writeFileSync(join(work, 'go.mod'), await moduleFile(name, source, GoMod));
+  // The sums that the release was built with: the sum database does not know every module that the proxy has.
+  const sums = join(Dir, 'go.sum');
+  if (existsSync(sums)) copyFileSync(sums, join(work, 'go.sum'));
+  return work;
 }
 
 /** Copies a part of a module, in the version that the build took, to `<last part of the module>/<path>`. */

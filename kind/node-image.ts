@@ -10,10 +10,11 @@ import { exec } from '../tools/exec.ts';
 import { built, type Tell } from './cache.ts';
 import { run } from './command.ts';
 import { type Engine, runcWrapper } from './engine.ts';
-import { goCommands, ownCommand } from './go-build.ts';
+import { ownCommand } from './go-build.ts';
 import { commandImage, contentTag, ensureImage } from './images.ts';
 import { needPackages } from './packages.ts';
 import { IMAGES, KUBERNETES_VERSION, NODE_SYSTEM, PINS, type SourceName, TOOLS_SYSTEM } from './pins.ts';
+import type { GetCommands } from './published.ts';
 import { systemImage } from './system-image.ts';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
@@ -30,12 +31,11 @@ export interface NodeImage {
 }
 
 /** Builds what is missing, in an order in which each step can be resumed. */
-export async function nodeImage(engine: Engine, tell: Tell): Promise<NodeImage> {
+export async function nodeImage(engine: Engine, get: GetCommands, tell: Tell): Promise<NodeImage> {
   await needPackages({ debootstrap: 'debootstrap' }, tell);
   const wrapper = await runcWrapper(tell);
   const commands = {} as Record<SourceName, string>;
-  for (const name of Object.keys(PINS) as SourceName[])
-    commands[name] = await built(goCommands(name, PINS[name]), tell);
+  for (const name of Object.keys(PINS) as SourceName[]) commands[name] = await get(name, PINS[name]);
   const pause = await built(ownCommand('pause', join(HERE, 'pause')), tell);
   const base = await systemImage(engine, 'node-system', NODE_SYSTEM, tell);
   const tools = await systemImage(engine, 'tools-system', TOOLS_SYSTEM, tell);
@@ -44,7 +44,7 @@ export async function nodeImage(engine: Engine, tell: Tell): Promise<NodeImage> 
   const parts = [
     RECIPE,
     tools,
-    PINS,
+    Object.values(commands).map((directory) => basename(directory)),
     IMAGES,
     manifests(),
     script('pod-network.sh'),

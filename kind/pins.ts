@@ -1,7 +1,36 @@
 /**
- * The one table of what a kind cluster is made of when its images are built from source, with the versions that resolve from
- * the Go module proxy. A version moves here and nowhere else; a changed entry rebuilds what depends on it.
+ * The one table of what a kind cluster is made of, with the versions that resolve from the Go module proxy and, where upstream publishes
+ * the same commands, the images that have them. A version moves here and nowhere else; a changed entry rebuilds what depends on it.
  */
+
+/** Programs for Linux in a published image. */
+export interface PublishedImage {
+  /** `registry/name:tag@sha256:...`, of the same version as the source. The digest counts, the tag is for people. */
+  image: string;
+  /** Name of a command -> its path in the image. */
+  files: Record<string, string>;
+  /** Those that need a loader and a C library, since what they go into has them; the others must need none. */
+  dynamic?: string[];
+}
+
+/** Source of the digests: release notes, release manifests and registry promotions, each seen in public text; none could be pulled here. */
+const published = (
+  image: string,
+  digest: string,
+  files: Record<string, string>,
+  dynamic?: string[],
+): PublishedImage => ({
+  image: `${image}@sha256:${digest}`,
+  files,
+  ...(dynamic ? { dynamic } : {}),
+});
+const kubernetesImage = (name: string, digest: string) =>
+  published(`registry.k8s.io/${name}:v${KUBERNETES}`, digest, { [name]: `/usr/local/bin/${name}` });
+const knativeImage = (name: string, digest: string) =>
+  // v1.19.0 is the release's name of the module's v0.46.0: the same commit.
+  published(`gcr.io/knative-releases/knative.dev/serving/cmd/${name}:v1.19.0`, digest, {
+    [name]: `/ko-app/${name}`,
+  });
 
 /** Commands that Go builds from one module of the proxy. */
 export interface GoSource {
@@ -20,11 +49,14 @@ export interface GoSource {
   /** Kubernetes: its staging modules are replaced by their published twins, `v0` for `v1`. */
   staging?: boolean;
   ldflags?: string;
+  /** Where upstream publishes all of the commands; absent: no image of it is pinned, so it is built. */
+  published?: PublishedImage[];
   /** Parts of it are C. Linked statically all the same: the image that it runs in may have another C library than this machine. */
   cgo?: boolean;
 }
 
-const KUBERNETES = '1.34.4';
+// The newest of which digests of all of its images were found.
+const KUBERNETES = '1.34.3';
 const ETCD = '3.6.5';
 
 export const PINS = {
@@ -41,6 +73,23 @@ export const PINS = {
       'kube-proxy',
     ].map((name) => `k8s.io/kubernetes/cmd/${name}`),
     staging: true,
+    published: [
+      // kind v0.31.0's release notes.
+      published(
+        `kindest/node:v${KUBERNETES}`,
+        '08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48',
+        { kubeadm: '/usr/bin/kubeadm', kubelet: '/usr/bin/kubelet', kubectl: '/usr/bin/kubectl' },
+        // The nodes are Debian, as kind's own are.
+        ['kubelet'],
+      ),
+      kubernetesImage('kube-apiserver', '5af1030676ceca025742ef5e73a504d11b59be0e5551cdb8c9cf0d3c1231b460'),
+      kubernetesImage(
+        'kube-controller-manager',
+        '716a210d31ee5e27053ea0e1a3a3deb4910791a85ba4b1120410b5a4cbcf1954',
+      ),
+      kubernetesImage('kube-scheduler', 'f9a9bc7948fd804ef02255fe82ac2e85d2a66534bae2fe1348c14849260a1fe2'),
+      kubernetesImage('kube-proxy', '7298ab89a103523d02ff4f49bedf9359710af61df92efdc07bac873064f03ed6'),
+    ],
     // A kubeadm that does not know its own version asks the internet for one.
     ldflags: ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version']
       .flatMap((p) => [
@@ -58,16 +107,37 @@ export const PINS = {
     commands: ['go.etcd.io/etcd/server/v3', 'go.etcd.io/etcd/etcdctl/v3'],
     rename: { server: 'etcd' },
     alsoRequire: { 'go.etcd.io/etcd/etcdctl/v3': ETCD },
+    published: [
+      published(
+        `registry.k8s.io/etcd:${ETCD}-0`,
+        '042ef9c02799eb9303abf1aa99b09f09d94b8ee3ba0c2dd3f42dc4e1d3dce534',
+        { etcd: '/usr/local/bin/etcd', etcdctl: '/usr/local/bin/etcdctl' },
+      ),
+    ],
   },
   coredns: {
     module: 'github.com/coredns/coredns',
     version: '1.12.1',
     commands: ['github.com/coredns/coredns'],
+    published: [
+      published(
+        'registry.k8s.io/coredns/coredns:v1.12.1',
+        'e8c262566636e6bc340ece6473b0eed193cad045384401529721ddbe6463d31c',
+        { coredns: '/coredns' },
+      ),
+    ],
   },
   'local-path-provisioner': {
     module: 'github.com/rancher/local-path-provisioner',
     version: '0.0.30',
     commands: ['github.com/rancher/local-path-provisioner'],
+    published: [
+      published(
+        'rancher/local-path-provisioner:v0.0.30',
+        '9b914881170048f80ae9302f36e5b99b4a6b18af73a38adc1c66d12f65d360be',
+        { 'local-path-provisioner': '/usr/bin/local-path-provisioner' },
+      ),
+    ],
   },
 } satisfies Record<string, GoSource>;
 
@@ -87,6 +157,13 @@ export const ADD_ONS = {
       'knative.dev/networking:config',
       'knative.dev/caching:config/image.yaml',
     ],
+    published: [
+      knativeImage('activator', '3e81e0b0e2ead666c131a17b437b1759e59ec2b066db49c493e4663e42fa4452'),
+      knativeImage('autoscaler', '998a790f7f74caec6e7fc9084d7b85f25b6c011e753b26076c7db766587b3e08'),
+      knativeImage('controller', 'd9f40097903d1d9f4108723d2e41dfc21039ff380671ab80723fc861d81b8071'),
+      knativeImage('queue', '1310917822086a5d8daa6328f6014001d5ea7ccfb0afc1a4e74b1b6a2eadc5ba'),
+      knativeImage('webhook', 'deb7f4ff25b854c6a1f58c2435fe0799731eba974d50dd012b534b6daf8eebf3'),
+    ],
   },
   traefik: {
     module: 'github.com/traefik/traefik/v3',
@@ -96,11 +173,23 @@ export const ADD_ONS = {
       'github.com/abbot/go-http-auth': './no-http-auth',
     },
     ldflags: '-X github.com/traefik/traefik/v3/pkg/version.Version=3.6.7',
+    published: [
+      published('traefik:v3.6.7', 'a9890c898f379c1905ee5b28342f6b408dc863f08db2dab20e46c267d1ff463a', {
+        traefik: '/usr/local/bin/traefik',
+      }),
+    ],
   },
   kaniko: {
     module: 'github.com/GoogleContainerTools/kaniko',
     version: '1.23.2',
     commands: ['github.com/GoogleContainerTools/kaniko/cmd/executor'],
+    published: [
+      published(
+        'gcr.io/kaniko-project/executor:v1.23.2',
+        '9e69fd4330ec887829c780f5126dd80edc663df6def362cd22e79bcdf00ac53f',
+        { executor: '/kaniko/executor' },
+      ),
+    ],
   },
   'chaos-mesh': {
     module: 'github.com/chaos-mesh/chaos-mesh',
@@ -115,6 +204,7 @@ export const ADD_ONS = {
         'github.com/chaos-mesh/chaos-mesh/api@v0.0.0-20260906172039-d70b66ad97ac',
     },
     keep: ['github.com/chaos-mesh/chaos-mesh:helm/chaos-mesh'],
+    // Not from published images: no release has this commit, and with another the chart and the kinds would be others as well.
     // The daemon's ptrace and its client of a kernel module.
     cgo: true,
   },
@@ -128,11 +218,27 @@ export const SERVICES = {
     module: 'github.com/versity/versitygw',
     version: '1.8.0',
     commands: ['github.com/versity/versitygw/cmd/versitygw'],
+    published: [
+      published(
+        'versity/versitygw:v1.8.0',
+        '30292fc2eeacc67a36993b01f7a7a5e3361a19cced0e80c1d71cfa2a4b0a2499',
+        {
+          versitygw: '/usr/local/bin/versitygw',
+        },
+      ),
+    ],
   },
   'kube-state-metrics': {
     module: 'k8s.io/kube-state-metrics/v2',
     version: '2.18.0',
     commands: ['k8s.io/kube-state-metrics/v2'],
+    published: [
+      published(
+        'registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.18.0',
+        '1545919b72e3ae035454fc054131e8d0f14b42ef6fc5b2ad5c751cafa6b2130e',
+        { 'kube-state-metrics': '/kube-state-metrics' },
+      ),
+    ],
   },
 } satisfies Record<string, GoSource>;
 

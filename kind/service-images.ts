@@ -1,10 +1,10 @@
 /** Images of the real services that the platform stands on: broker, metrics and alerts from Debian, the object store from source. */
 import { basename, join } from 'node:path';
-import { built, type Tell } from './cache.ts';
+import type { Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
-import { goCommands } from './go-build.ts';
 import { type CommandImage, commandImage, contentTag, ensureImage } from './images.ts';
 import { SERVICES, SERVICES_SYSTEM } from './pins.ts';
+import type { GetCommands } from './published.ts';
 import type { Registry } from './registry.ts';
 import { systemImage } from './system-image.ts';
 
@@ -18,9 +18,14 @@ export interface ServiceImages {
   kubeStateMetrics: string;
 }
 
-export async function serviceImages(engine: Engine, registry: Registry, tell: Tell): Promise<ServiceImages> {
+export async function serviceImages(
+  engine: Engine,
+  registry: Registry,
+  get: GetCommands,
+  tell: Tell,
+): Promise<ServiceImages> {
   const command = async (name: keyof typeof SERVICES): Promise<string> => {
-    const directory = await built(goCommands(name, SERVICES[name]), tell);
+    const directory = await get(name, SERVICES[name]);
     const image: CommandImage = {
       ...{ from: 'scratch', files: [join(directory, name)], user: NOBODY },
       entrypoint: [`/usr/local/bin/${name}`],

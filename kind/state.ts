@@ -20,6 +20,8 @@ const ClusterState = z.strictObject({
   registry: z.string(),
   /** The platform's image of the checkout that made this (platform-image.ts). */
   platformTag: z.string(),
+  /** Of each part, where its programs come from: kind/published.ts. */
+  provenance: z.record(z.string(), z.string()),
   /** Names inside the cluster. */
   images: z.strictObject({
     platform: z.string(),

@@ -2,11 +2,9 @@
  * Whether CI tries the kind cluster after the local tests: decided by what was measured (docs/kind.md, "Measured"), and said.
  * A cluster from source takes about 35 minutes on two cores; one whose parts are in the cache takes one and a half.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { contentKey, kindCache } from '../kind/cache.ts';
-import { goCommands } from '../kind/go-build.ts';
+import { kindCache } from '../kind/cache.ts';
 import { ADD_ONS, PINS, SERVICES } from '../kind/pins.ts';
+import { areCached } from '../kind/published.ts';
 
 /** The cluster with all parts there, the short set, and the way back; with half as much again for a slow machine. */
 const WARM_MINUTES = 20;
@@ -22,10 +20,7 @@ export interface Budget {
 /** Commands that `make cluster` would have to compile first. */
 export function missingCommands(cache = kindCache()): string[] {
   return Object.entries({ ...PINS, ...ADD_ONS, ...SERVICES })
-    .filter(([name, source]) => {
-      const { inputs } = goCommands(name, source);
-      return !existsSync(join(cache, contentKey(name, inputs)));
-    })
+    .filter(([name, source]) => !areCached(name, source, cache))
     .map(([name]) => name);
 }
 

@@ -1,7 +1,7 @@
 /**
  * What `make engine`, `make cluster`, `make images` and their counterparts call.
- * Each is resumable, and quiet about what is there. WORKERS=N (2) sets the cluster's size; REGISTRY=host:port and, where nodes know it
- * by another name, INSIDE=host:port say where `images` pushes to.
+ * Each is resumable, and quiet about what is there. WORKERS=N (2) sets the cluster's size; IMAGES=published, source or auto says where what
+ * runs on it comes from (kind/published.ts); REGISTRY=host:port and, where nodes know it by another name, INSIDE=host:port say where `images` pushes to.
  */
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -23,13 +23,19 @@ import { goCommands } from '../kind/go-build.ts';
 import { INGRESS_NODE_PORT } from '../kind/ingress.ts';
 import { Kubernetes } from '../kind/kubernetes.ts';
 import { nodeImage } from '../kind/node-image.ts';
-import { ADD_ONS, PINS } from '../kind/pins.ts';
+import { ADD_ONS, NODE_SYSTEM, PINS, SERVICES_SYSTEM } from '../kind/pins.ts';
 import { platformImage } from '../kind/platform-image.ts';
+import { commandsFrom, originOf } from '../kind/published.ts';
 import { registryAt, startRegistry, stopRegistry } from '../kind/registry.ts';
 import { serviceImages } from '../kind/service-images.ts';
 import { removeClusterState, writeClusterState } from '../kind/state.ts';
 
 const READY_WITHIN_S = 180;
+/** What comes from Debian's packages, however the rest is had. */
+const FROM_DEBIAN = {
+  nodes: `Debian ${NODE_SYSTEM.suite} packages`,
+  services: `Debian ${SERVICES_SYSTEM.suite} packages`,
+};
 const tell = (line: string) => process.stderr.write(`${line}\n`);
 
 const commands: Record<string, (check?: boolean) => Promise<void>> = {
@@ -39,14 +45,16 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
   },
   'engine-down': () => stopEngine(tell),
   async cluster(check = false) {
+    const origin = originOf(process.env.IMAGES);
     const engine = await findEngine();
     const workers = Number(process.env.WORKERS || 2);
     if (!Number.isInteger(workers) || workers < 0 || workers > 9)
       throw new RefusedError([
         { file: 'WORKERS', message: `"${process.env.WORKERS}": expected a number from 0 to 9` },
       ]);
-    const image = await nodeImage(engine, tell);
-    const addOns = await buildAddOns(tell);
+    const { get, provenance } = commandsFrom(origin, { engine, tell });
+    const image = await nodeImage(engine, get, tell);
+    const addOns = await buildAddOns(get, tell);
     await createCluster(engine, image, { workers, readyWithinSeconds: READY_WITHIN_S }, tell);
     const nodes = await clusterNodes(engine, image.kind);
     const registry = await startRegistry(engine, nodes, tell);
@@ -63,9 +71,10 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
       platformTag: platform,
       images: {
         ...images,
-        ...(await serviceImages(engine, registry, tell)),
+        ...(await serviceImages(engine, registry, get, tell)),
         platform: await registry.push(platform),
       },
+      provenance: { ...provenance, ...FROM_DEBIAN },
     });
     if (check) {
       const ingress = `http://${await nodeAddress(engine, nodes[0] as string)}:${INGRESS_NODE_PORT}`;
@@ -82,11 +91,13 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
           message: 'expected host:port of a registry, as in make images REGISTRY=10.0.0.9:5000',
         },
       ]);
+    const origin = originOf(process.env.IMAGES);
     const engine = await findEngine();
     const registry = registryAt(engine, here, inside);
+    const { get } = commandsFrom(origin, { engine, tell });
     const images = {
-      ...(await serviceImages(engine, registry, tell)),
-      ...(await buildImages(engine, registry, await built(goCommands('kaniko', ADD_ONS.kaniko), tell), tell)),
+      ...(await serviceImages(engine, registry, get, tell)),
+      ...(await buildImages(engine, registry, await get('kaniko', ADD_ONS.kaniko), tell)),
       platform: await registry.push(await platformImage(engine, tell)),
     };
     // As the description of a cluster has it.

@@ -54,6 +54,7 @@ export function kindPlace(): Place {
   const nodeAddress = state.nodes[0]?.address ?? '';
   const pins = Object.entries({ ...PINS, ...ADD_ONS, ...SERVICES });
   const named = Object.entries(state.images).map(([name, image]) => [`image ${name}`, image]);
+  const origins = Object.entries(state.provenance).map(([name, from]) => [`origin of ${name}`, from]);
   return {
     target: 'kind',
     way: { kubectl: state.kubectl, kubeconfig: kubeconfigPath() },
@@ -66,7 +67,7 @@ export function kindPlace(): Place {
     ingress: { url: `http://${nodeAddress}:${INGRESS_NODE_PORT}`, domain: DOMAIN },
     engine: state.engine === undefined ? {} : { host: state.engine },
     versions: Object.fromEntries(pins.map(([name, { version }]) => [name, version])),
-    detail: { images: 'source (make cluster)', ...Object.fromEntries(named) },
+    detail: Object.fromEntries([...named, ...origins]),
   };
 }
 
