@@ -72,6 +72,15 @@ export interface ThrottleDriver {
   registryUrl: string;
 }
 
+/** The platform's object store. Each call throws when the store gives no answer. */
+export interface ObjectDriver {
+  put(key: string, text: string): Promise<void>;
+  /** Of what is not there: nothing. */
+  remove(key: string): Promise<void>;
+  /** HTTP status of an attempt to read it, within about 500 ms. */
+  status(key: string): Promise<number>;
+}
+
 /** A cluster. Objects are named as kubectl has them: kind/name. */
 export interface ClusterDriver {
   /** The platform's namespace. */
@@ -139,4 +148,5 @@ export interface Drivers {
   components?: ComponentDriver;
   network?: NetworkDriver;
   throttle?: ThrottleDriver;
+  objects?: ObjectDriver;
 }

@@ -63,6 +63,8 @@ export interface Abilities {
   /** Components whose port can be made a black hole, or why none can. */
   blackhole: string[] | { impossible: string };
   throttle: boolean;
+  /** There is one that is made for the run, in which sources can be put. */
+  objectStore: boolean;
   /** There are nodes, pods and Chaos Mesh; absent: it is no cluster. */
   cluster?: {
     /** Of the platform. */

@@ -18,6 +18,7 @@ const abilities = {
     pausable: [],
     blackhole: [],
     throttle: true,
+    objectStore: true,
     cluster,
   },
 };

@@ -12,6 +12,7 @@ const kind: Abilities = {
   pausable: [],
   blackhole: ['rabbitmq'],
   throttle: true,
+  objectStore: true,
   cluster: {
     namespace: 'lab',
     owners: {},

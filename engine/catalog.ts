@@ -58,6 +58,7 @@ export function loadCatalog(options: {
     target: abilities.target,
     scripts: profile.speaks.by === 'commands' ? SCRIPTS : ['builds', 'invocations'],
     tellsColdStarts: profile.speaks.by === 'commands',
+    objectStore: abilities.objectStore,
     profile: { name: profile.name, sha256: profile.sha256, core: profile.core, honesty: profile.honesty },
     rules: plannedRules(rules),
     objectiveNames: [...objectives.keys()],

@@ -36,7 +36,7 @@ import { type LoadHandle, startLoad } from './load/start.ts';
 import { type Observers, startObservers } from './observers.ts';
 import { makeWorkDirectory, type RunDirectories } from './run-directories.ts';
 import { settle } from './settle.ts';
-import { deployFunctions } from './setup.ts';
+import { deployFunctions, placeSources } from './setup.ts';
 import { StoppedError, type StopReason, StopSignal } from './stop.ts';
 import { type AlertReceiver, startAlertReceiver } from './webhook.ts';
 
@@ -206,6 +206,7 @@ export class Run {
         target.patience,
         this.stopSignal.signal,
       );
+      await placeSources(plan.streams, running.drivers.objects);
       this.stopSignal.throwIfStopped();
       await settle(
         prometheus,

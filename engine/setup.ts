@@ -1,5 +1,8 @@
 /** Deploys the scenario's functions through the platform's own front door, and waits until they really answer. */
 import { HarnessError } from '../base/errors.ts';
+import { PARSER_SOURCE } from '../base/parser-object.ts';
+import type { ObjectDriver } from '../chaos/drivers.ts';
+import type { Stream } from '../evidence/plan.ts';
 import type { Scenario } from '../scenarios/schema.ts';
 import type { Front } from '../targets/front.ts';
 import type { Target } from '../targets/target.ts';
@@ -29,6 +32,17 @@ export async function deployFunctions(
     wanted.filter(({ warm }) => warm).map(({ name }) => warmUp(front, name, `${runId}.warm.${name}`)),
   );
   return wanted.map(({ name }) => name);
+}
+
+/** Puts the objects into the store that streams of builds have as their source. @throws HarnessError when it does not take them */
+export async function placeSources(streams: Stream[], objects: ObjectDriver | undefined): Promise<void> {
+  const keys = new Set(
+    streams.flatMap(({ script, params }) => (script === 'builds' ? (params.source ?? []) : [])),
+  );
+  for (const key of keys) {
+    if (objects === undefined) throw new HarnessError(`no object store for ${key}: the planner let it pass`);
+    await objects.put(String(key), PARSER_SOURCE);
+  }
 }
 
 async function waitUntilReady(

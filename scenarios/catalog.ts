@@ -23,6 +23,8 @@ export interface Catalog {
   scripts: readonly string[];
   /** Its answers say which of them had to wait for a cold start. */
   tellsColdStarts: boolean;
+  /** Sources can be put into an object store of the run's own. */
+  objectStore: boolean;
   profile: { name: string; sha256: string; core: Plan['core']; honesty: Plan['honesty'] };
   /** Durations already divided by the time scale. */
   rules: PlannedRule[];

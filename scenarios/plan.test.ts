@@ -41,6 +41,7 @@ const catalog: Catalog = {
   target: 'local',
   scripts: SCRIPTS,
   tellsColdStarts: true,
+  objectStore: true,
   profile: { name: 'reference', sha256: '', core: { builds: { qps: 'x' } }, honesty: [] },
   rules: [rule('Down', 2000), rule('Backlog', 10_000)],
   objectiveNames: ['build-success'],

@@ -68,7 +68,12 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
   const factors = Object.fromEntries(
     spec.load.map(({ name }) => [name, facts.loadScale[name] ?? facts.loadScale['*'] ?? 1]),
   );
-  spec.load.forEach(({ script }, i) => {
+  spec.load.forEach(({ script, params }, i) => {
+    if (script === 'builds' && params.source !== undefined && !catalog.objectStore)
+      complain(
+        ['load', i, 'params', 'source'],
+        `target ${catalog.target} has no object store of the run's own: expected builds without a source`,
+      );
     if (!catalog.scripts.includes(script))
       complain(
         ['load', i, 'script'],

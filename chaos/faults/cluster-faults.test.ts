@@ -20,6 +20,7 @@ const abilities: Abilities = {
   pausable: [],
   blackhole: [],
   throttle: false,
+  objectStore: false,
   cluster: {
     namespace: 'lab',
     owners: {

@@ -12,6 +12,7 @@ import { dnsGone } from './dns-gone.ts';
 import { networkDegraded } from './network-degraded.ts';
 import { nodeDrained } from './node-drained.ts';
 import { nodeLost } from './node-lost.ts';
+import { objectMissing } from './object-missing.ts';
 import { podKilled } from './pod-killed.ts';
 import { registryGone } from './registry-gone.ts';
 import { registryThrottled } from './registry-throttled.ts';
@@ -24,6 +25,7 @@ export const FAULTS: ReadonlyMap<string, FaultKind> = new Map(
     componentPartitioned,
     registryThrottled,
     registryGone,
+    objectMissing,
     podKilled,
     buildsKilled,
     brokerSplit,

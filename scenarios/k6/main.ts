@@ -29,13 +29,17 @@ function asksToFail(share: number, k: number): boolean {
 
 function build(c: SegmentConfig): Script {
   const prefix = c.params.prefix ?? 'build';
+  const key = c.params.source;
+  const stored = key === undefined ? undefined : JSON.stringify({ type: 's3', key });
+  const inline = (k: number) =>
+    `{"type":"inline","code":"export async function handler(event) {\\n  return { k: ${k}, id: event.id };\\n}\\n"}`;
   const request = { url: receiver, subject: '', body: '', expect: 202 };
   return {
     type: 'io.knative.lambda.command.build.start',
     request,
     turn: (k) => {
       request.subject = `${prefix}-${k}`;
-      request.body = `{"name":"${request.subject}","runtime":{"language":"nodejs","version":"20","handler":"handler"},"source":{"type":"inline","code":"export async function handler(event) {\\n  return { k: ${k}, id: event.id };\\n}\\n"}}`;
+      request.body = `{"name":"${request.subject}","runtime":{"language":"nodejs","version":"20","handler":"handler"},"source":${stored ?? inline(k)}}`;
     },
   };
 }

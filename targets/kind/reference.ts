@@ -11,6 +11,7 @@ import { Kubernetes, type Manifest, parseManifests } from '../../kind/kubernetes
 import { type CommandEndpoints, commandFront } from '../command-front.ts';
 import { DEFECTS } from '../defects.ts';
 import { componentJob } from '../monitoring.ts';
+import { objectDriver } from '../object-store.ts';
 import { Supervisor } from '../supervisor.ts';
 import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
@@ -33,6 +34,7 @@ import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts
 import { isReady, type PodWatch, watchPods } from './pods.ts';
 import {
   alertmanager,
+  BUCKET,
   kubeStateMetrics,
   objectStore,
   prometheus,
@@ -64,6 +66,7 @@ export function referencePlatform(name: Place['target'], find: () => Place): Tar
         pausable: [],
         blackhole: ['rabbitmq'],
         throttle: true,
+        objectStore: true,
         cluster: {
           namespace: NAMESPACE,
           owners: placesOf(referenceOwners(referenceImages(place).platform)),
@@ -115,7 +118,8 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
     await cluster.apply(ground());
     pods = await watchPods(way.kubeconfig, NAMESPACE, WATCHED, request.onEvent);
     const password = randomBytes(12).toString('hex');
-    await cluster.apply(services(place, request, password));
+    const store = { access: 'faultline', secret: randomBytes(16).toString('hex') };
+    await cluster.apply(services(place, request, { password, store }));
     await brokerWhole(cluster, request);
     await cluster.apply(
       platformManifests({
@@ -125,7 +129,7 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
     );
     await available(cluster, NAMESPACE, DEPLOYMENTS, request.signal);
     await refuseUnreachableHost(cluster, NAMESPACE, place, request.webhookUrl);
-    const { spokenTo, endpoints, readyUrl } = await waysIn(cluster, place, password);
+    const { spokenTo, endpoints, readyUrl, storeUrl } = await waysIn(cluster, place, password);
     const watch = pods;
     const freeze = await watchFreeze(way.kubeconfig, NAMESPACE);
     const owners = referenceOwners(images.platform);
@@ -142,6 +146,7 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
         cluster: driver,
         components: componentDriver(driver, owners, 'receiver', readyUrl),
         network: networkDriver(driver),
+        objects: objectDriver({ endpoint: storeUrl, bucket: BUCKET, ...store }),
         throttle: throttleClient(`http://127.0.0.1:${controlPort}/`, `http://${hostAddress}:${throttlePort}`),
       },
       ownNamespaces: [NAMESPACE],
@@ -176,7 +181,11 @@ function ground(): Manifest[] {
   return parseManifests(readFileSync(join(import.meta.dirname, 'manifests/platform.yaml'), 'utf8'));
 }
 
-function services(place: Place, request: TargetRequest, password: string): Manifest[] {
+function services(
+  place: Place,
+  request: TargetRequest,
+  { password, store }: { password: string; store: { access: string; secret: string } },
+): Manifest[] {
   const { nodes } = place;
   const images = referenceImages(place);
   const where = { namespace: NAMESPACE, image: images.services };
@@ -189,10 +198,7 @@ function services(place: Place, request: TargetRequest, password: string): Manif
       cookie: randomBytes(12).toString('hex'),
       statisticsMs: Math.max(1000, request.scrapeMs),
     }),
-    ...objectStore({
-      ...{ namespace: NAMESPACE, image: images.objectStore },
-      ...{ access: 'faultline', secret: randomBytes(16).toString('hex') },
-    }),
+    ...objectStore({ namespace: NAMESPACE, image: images.objectStore, ...store }),
     ...alertmanager({ ...where, ...apart, webhookUrl: request.webhookUrl, timeScale: request.timeScale }),
     ...kubeStateMetrics({ ...apart, image: images.kubeStateMetrics }),
     ...prometheus({
@@ -237,6 +243,7 @@ interface WaysIn {
   endpoints: Endpoints;
   /** URL of a component of the platform that answers 200 when it serves. */
   readyUrl(component: string): string;
+  storeUrl: string;
 }
 
 async function waysIn(cluster: Kubernetes, place: Place, password: string): Promise<WaysIn> {
@@ -256,6 +263,7 @@ async function waysIn(cluster: Kubernetes, place: Place, password: string): Prom
       alertmanager: `http://${at('alertmanager')}`,
       registry: `http://${place.registry.here}`,
     },
+    storeUrl: `http://${at('object-store')}`,
     readyUrl(component) {
       const address = watchedAt.get(component);
       if (address === undefined)

@@ -15,7 +15,7 @@ export const RABBITMQ_SECRET = 'rabbitmq';
 /** Keys: `access`, `secret`. */
 export const OBJECT_STORE_SECRET = 'object-store';
 export const RABBITMQ_USER = 'faultline';
-const BUCKET = 'lambda-functions';
+export const BUCKET = 'lambda-functions';
 
 interface Placed {
   namespace: string;
@@ -276,6 +276,8 @@ export function objectStore(options: Placed & { access: string; secret: string }
       { name: 'ROOT_SECRET_KEY', valueFrom: from('secret') },
     ],
     readyPath: '/healthz',
+    // The harness puts sources there.
+    outside: true,
     memory: '256Mi',
   });
   // A bucket is a directory of the data's volume.

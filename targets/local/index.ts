@@ -11,6 +11,7 @@ import { resolveTool } from '../../tools/resolve.ts';
 import { commandFront } from '../command-front.ts';
 import { DEFECTS } from '../defects.ts';
 import { componentJob } from '../monitoring.ts';
+import { objectDriver } from '../object-store.ts';
 import { type ComponentSpec, Supervisor } from '../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
@@ -50,6 +51,7 @@ export const localTarget: Target = {
       pausable: [...PLATFORM, 'rabbitmq', 'registry'],
       blackhole: impossible === undefined ? BLACKHOLES : { impossible },
       throttle: true,
+      objectStore: true,
     };
   },
 
@@ -168,6 +170,7 @@ export const localTarget: Target = {
         },
         network: nftNetwork(request.runId, addresses, impactOf),
         throttle: throttleClient(`http://127.0.0.1:${throttleControl}/`, registryUrl),
+        objects: objectDriver({ endpoint: `http://127.0.0.1:${s3}`, ...OBJECT_STORE }),
       },
       ownNamespaces: [],
       front: commandFront(spokenTo, 'classic'),

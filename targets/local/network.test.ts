@@ -78,6 +78,7 @@ describe('component-partitioned with the real packet filter', () => {
         pausable: [],
         blackhole: { impossible: 'root is needed' },
         throttle: true,
+        objectStore: true,
       },
     );
     expect(refusal).toBe('target local can not drop packets: root is needed');

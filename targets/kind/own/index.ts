@@ -66,6 +66,7 @@ export function ownPlatform(
         pausable: [],
         blackhole: { impossible: 'who speaks to whom in a platform of your own is not known' },
         throttle: false,
+        objectStore: false,
         cluster: {
           namespace: speaks.namespace,
           owners: placesOf(ownersOf(profile, speaks.namespace, manifests())),
