@@ -106,6 +106,7 @@ const MOST_LOAD_PODS = 100;
 
 export interface Prepared {
   target: Target;
+  profile: Profile;
   guardrails: Guardrails;
   abilities: Abilities;
   loaded: LoadedCatalog;
@@ -150,7 +151,7 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
     return { file, makePlan: make };
   });
   if (problems.length > 0) throw new RefusedError(problems);
-  return { target, guardrails, abilities, loaded, scenarios };
+  return { target, profile, guardrails, abilities, loaded, scenarios };
 }
 
 export function checkOptions(options: TargetOptions & { seed?: number | undefined }): {

@@ -12,8 +12,9 @@ import { resolveTool } from '../tools/resolve.ts';
 import { reportError } from './exit.ts';
 import { LiveView } from './live.ts';
 import { type PlanOptions, planOptions, prepare } from './prepare.ts';
+import { checkSources, type SourceOptions, sourceOptions } from './sources.ts';
 
-interface RunOptions extends PlanOptions {
+interface RunOptions extends PlanOptions, SourceOptions {
   out: string;
   debug: boolean;
 }
@@ -25,7 +26,7 @@ export const runCommand: CommandModule<object, RunOptions> = {
   command: 'run <scenarios..>',
   describe: 'Bring the target up, load it, break it, judge it and report, for each scenario',
   builder: (y) =>
-    planOptions(y).option('out', {
+    sourceOptions(planOptions(y)).option('out', {
       type: 'string',
       default: 'reports/runs',
       describe: 'Directory in which each run gets its bundle',
@@ -35,6 +36,7 @@ export const runCommand: CommandModule<object, RunOptions> = {
 
 async function run(options: RunOptions): Promise<void> {
   const prepared = await prepare(options);
+  const evidence = checkSources(options, prepared.profile);
   const why = frozen(prepared.guardrails);
   if (why !== undefined) throw new RefusedError([{ file: 'frozen', message: why }]);
   const k6Path = (await resolveTool('k6')).path;
@@ -55,6 +57,7 @@ async function run(options: RunOptions): Promise<void> {
       rules: prepared.loaded.rules,
       queries: prepared.loaded.queries,
       k6Path,
+      ...evidence,
       guardrails: prepared.guardrails,
       rights: faultRights(plan.faults, prepared.abilities),
       onEntry: (entry) => view.entry(entry),

@@ -27,6 +27,7 @@ import { RunClock } from './clock.ts';
 import { collectEvidence } from './collect/index.ts';
 import { PrometheusClient } from './collect/prometheus.ts';
 import type { NamedQueries } from './collect/series.ts';
+import type { EvidenceSources } from './collect/sources.ts';
 import { conduct } from './conductor.ts';
 import { FaultLife } from './fault-life.ts';
 import { Journal, type JournalListener } from './journal.ts';
@@ -49,6 +50,9 @@ export interface RunRequest {
   rules: string;
   queries: NamedQueries;
   k6Path: string;
+  sources: EvidenceSources;
+  /** Where the reference platform sends its spans, OTLP over HTTP. */
+  spans?: string;
   guardrails: Guardrails;
   /** What its faults must be allowed to do in a cluster. */
   rights: Right[];
@@ -166,6 +170,7 @@ export class Run {
         webhookUrl: receiver.url,
         longestRecoveryMs: Math.max(0, ...plan.recovery.map((r) => r.rtoMs)),
         rights: this.request.rights,
+        ...(this.request.spans === undefined ? {} : { spans: this.request.spans }),
         undo: this.undo,
         signal: this.stopSignal.signal,
         onEvent: (event) => {
@@ -326,6 +331,7 @@ export class Run {
       clock: this.clock,
       stop: this.stopSignal,
       registryUrl: running.endpoints.registry,
+      sources: this.request.sources,
     });
   }
 

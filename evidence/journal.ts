@@ -85,6 +85,10 @@ export const JournalEntry = z.discriminatedUnion('type', [
   }),
   /** Evidence that should be in the bundle and is not: `what` is the file or query. */
   entry('evidence.missing', { what: z.string(), reason: z.string() }),
+  /** Of how many requests the trace was asked for, and how many of these the store had. */
+  entry('traces.collected', { asked: z.number(), found: z.number() }),
+  /** Lines of log that Loki had; `whole`: that was all. */
+  entry('logs.collected', { query: z.string(), lines: z.number(), whole: z.boolean() }),
   entry('audit', { clean: z.boolean(), leaks: z.array(z.string()) }),
 ]);
 export type JournalEntry = z.infer<typeof JournalEntry>;

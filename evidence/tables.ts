@@ -70,6 +70,7 @@ export const FILES = {
   series: 'series.parquet',
   alerts: 'alerts.ndjson',
   ledger: 'ledger.parquet',
+  traces: 'traces.ndjson',
   logs: 'logs',
   verdict: 'verdict.json',
   report: 'report.html',

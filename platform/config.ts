@@ -31,6 +31,8 @@ const Common = z.object({
   AMQP_CONNECT_TIMEOUT_MS: int(50).default(1500),
   CONFIRM_TIMEOUT_MS: int(50).default(2000),
   QUEUE_TYPE: z.enum(['classic', 'quorum']).default('classic'),
+  /** Where spans are sent to, OTLP over HTTP; without it none are. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(http),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   NAMESPACE: z
     .string()

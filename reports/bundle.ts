@@ -9,6 +9,7 @@ import { AlertChange } from '../evidence/alerts.ts';
 import { JournalEntry } from '../evidence/journal.ts';
 import { type Phase, Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
+import { RequestTrace } from '../evidence/traces.ts';
 import { VERDICT_VERSION, VerdictDocument } from '../evidence/verdict.ts';
 import { collectTimeline, type Timeline } from './timeline.ts';
 
@@ -33,6 +34,8 @@ export interface Outcome {
 }
 
 export interface ReportBundle extends Outcome {
+  /** Empty: the run was told of no store of traces. */
+  traces: RequestTrace[];
   timeline: Timeline;
 }
 
@@ -158,6 +161,9 @@ export async function readBundle(bundleDir: string, buckets = 400): Promise<Repo
   const { plan, verdict } = outcome;
   const phases: Phase[] = verdict.phases.length > 0 ? verdict.phases : (plan?.phases ?? []);
   const timeline = await collectTimeline({ ...outcome, phases, buckets });
+  // Only there when somebody asked for them.
+  const asked = outcome.journal.some(({ type }) => type === 'traces.collected');
+  const traces = asked ? await readLines(outcome.dir, FILES.traces, RequestTrace, outcome.missing) : [];
   const noTables = Object.entries(timeline.missing).map(([file, reason]) => ({ file, reason }));
-  return { ...outcome, timeline, missing: [...outcome.missing, ...noTables] };
+  return { ...outcome, timeline, traces, missing: [...outcome.missing, ...noTables] };
 }

@@ -54,6 +54,26 @@ describe('report.html', () => {
     expect(page).toContain('registry:5000/platform@sha256:4a5b');
   });
 
+  it('shows where the time of failed and slow requests went, by their traces', async () => {
+    const page = await text('passing', 'report.html');
+    expect(page).toContain('builds, inject: failed after 812 ms');
+    expect(page).toContain('knative-lambda-receiver<span class="sub">accept, failed</span>');
+    expect(page).toContain('The store had no trace of 1 more request.');
+    const [first, second] = [...page.matchAll(/<rect( class="bad")? x="([\d.]+)" width="([\d.]+)"/g)];
+    expect(first?.slice(1)).toEqual([' class="bad"', '0.00', '100.00']);
+    expect(Number(second?.[3])).toBeCloseTo(0.5);
+    // Not asked for: no section, and nothing that is missing.
+    await writeSampleBundle(at('untraced'));
+    await unlink(join(at('untraced'), FILES.traces));
+    const journal = (await text('untraced', FILES.journal))
+      .split('\n')
+      .filter((line) => !line.includes('traces.'));
+    await writeFile(join(at('untraced'), FILES.journal), journal.join('\n'));
+    await writeReports(at('untraced'));
+    expect(await text('untraced', 'report.html')).not.toContain('id="traces"');
+    expect(await text('untraced', 'report.html')).not.toContain('traces.ndjson');
+  });
+
   it('loads nothing: no address to fetch from, and a policy that allows its own style and script by hash only', async () => {
     const page = await text('passing', 'report.html');
     expect(page).not.toMatch(/(?:src|href)="(?!#|data:)/);

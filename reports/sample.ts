@@ -9,6 +9,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import type { AlertChange } from '../evidence/alerts.ts';
 import type { JournalEntry, JournalFact } from '../evidence/journal.ts';
 import { FILES, TABLES, type TableName } from '../evidence/tables.ts';
+import type { RequestTrace } from '../evidence/traces.ts';
 import { PHASES, samplePlan } from './sample-plan.ts';
 import { type SampleFacts, sampleVerdict } from './sample-verdict.ts';
 
@@ -221,6 +222,7 @@ function journalOf(options: Required<SampleOptions>): JournalEntry[] {
     [77_900, { type: 'fault.audit', fault, clean: true, leaks: [] }],
     [150_010, { type: 'drain.started', outstanding: 9 }],
     [151_200, { type: 'drain.ended', outstanding: 0, timedOut: false }],
+    [151_300, { type: 'traces.collected', asked: 2, found: 1 }],
     [
       152_000,
       { type: 'component.exited', component: 'builder', pid: 4802, code: 0, signal: null, expected: true },
@@ -259,6 +261,29 @@ function alertsOf(facts: SampleFacts): AlertChange[] {
   return changes.sort((a, b) => a.t - b.t);
 }
 
+function tracesOf({ taint }: { taint: string }): RequestTrace[] {
+  const request = { stream: 'builds', phase: 'inject', clientMs: 812.4 };
+  const span = { id: '00000000000000aa', parent: null, startMs: 41_200, durationMs: 790, error: true };
+  return [
+    {
+      ...request,
+      ...{ traceId: `4bf9${taint}`, eventId: 'sample.builds.1.7', why: 'failed' },
+      spans: [
+        { ...span, service: `knative-lambda-receiver${taint}`, name: `accept${taint}` },
+        {
+          ...span,
+          service: 'knative-lambda-builder',
+          name: 'build',
+          id: '00000000000000ab',
+          parent: span.id,
+          durationMs: 1,
+        },
+      ],
+    },
+    { ...request, traceId: '4bfa', eventId: 'sample.builds.1.8', why: 'slowest', spans: [] },
+  ];
+}
+
 /** Writes a whole bundle into `dir`, which is made if need be. Same options, same bytes in the text files. */
 export async function writeSampleBundle(dir: string, given: SampleOptions = {}): Promise<void> {
   const options = {
@@ -282,5 +307,6 @@ export async function writeSampleBundle(dir: string, given: SampleOptions = {}):
   await writeFile(join(dir, FILES.plan), `${JSON.stringify(plan, null, 2)}\n`);
   await writeFile(join(dir, FILES.journal), lines(journalOf(options)));
   await writeFile(join(dir, FILES.alerts), lines(alertsOf(facts)));
+  await writeFile(join(dir, FILES.traces), lines(tracesOf(options)));
   await writeFile(join(dir, FILES.verdict), `${JSON.stringify(verdict, null, 2)}\n`);
 }

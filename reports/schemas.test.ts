@@ -17,5 +17,6 @@ it('has a schema for each document', () =>
     'plan.schema.json',
     'journal.schema.json',
     'alerts.schema.json',
+    'traces.schema.json',
     'cloudevent.schema.json',
   ]));

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { AlertChange } from '../evidence/alerts.ts';
 import { JournalEntry } from '../evidence/journal.ts';
 import { Plan } from '../evidence/plan.ts';
+import { RequestTrace } from '../evidence/traces.ts';
 import { VerdictDocument } from '../evidence/verdict.ts';
 import { ResultEvent } from './cloudevent.ts';
 
@@ -16,6 +17,7 @@ const DOCUMENTS = {
   plan: { schema: Plan, title: 'plan.json: everything that a run meant to do' },
   journal: { schema: JournalEntry, title: 'One line of journal.ndjson' },
   alerts: { schema: AlertChange, title: 'One line of alerts.ndjson' },
+  traces: { schema: RequestTrace, title: 'One line of traces.ndjson' },
   cloudevent: { schema: ResultEvent, title: 'result.cloudevent.json: the result as a CloudEvent' },
 } as const;
 

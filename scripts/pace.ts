@@ -47,6 +47,40 @@ export const PACES: ReadonlyMap<string, Pace> = new Map([
   ['cold-start-storm', CLUSTER],
 ]);
 
+/**
+ * More than two cores can do: six and 25 functions from zero at once, and builds that are begun again and again. And what must run in half of
+ * real time: twenty minutes; that the broker is cut off, another scenario shows in three.
+ */
+const ONLY_WHEN_ASKED = [
+  'scale-to-zero-burst',
+  'cold-start-storm',
+  'kaniko-throttled',
+  'builds-rabbitmq-partition',
+];
+
+export interface Choice {
+  chosen: string[];
+  /** What nobody asked for, and the default does not have. */
+  leftOut: string[];
+  /** What was asked for, and there is not. */
+  unknown: string[];
+}
+
+/** @param asked names with white space between them; `all`; empty: the default */
+export function choose(asked: string): Choice {
+  const names = asked.split(/\s+/).filter(Boolean);
+  const all = [...PACES.keys()];
+  if (names.includes('all')) return { chosen: all, leftOut: [], unknown: [] };
+  if (names.length > 0)
+    return {
+      chosen: all.filter((name) => names.includes(name)),
+      leftOut: [],
+      unknown: names.filter((name) => !PACES.has(name)),
+    };
+  const chosen = all.filter((name) => !ONLY_WHEN_ASKED.includes(name));
+  return { chosen, leftOut: ONLY_WHEN_ASKED, unknown: [] };
+}
+
 /** Options of `faultline run`. */
 export function optionsOf({ timeScale, loadScale }: Pace): string[] {
   return [

@@ -113,6 +113,8 @@ const ProfileFile = z.strictObject({
     rules: z.array(z.string().min(1)),
     /** Alerts on the burn rate of the objectives' budgets; not for a platform that does not have their metrics. */
     burnRateAlerts: z.boolean().default(true),
+    /** LogQL of the platform's logs, where a Loki has them. Source: seeds, design review, "LogQL Queries". */
+    logs: z.string().min(1).default('{namespace="knative-lambda"}'),
     /** Directory of OpenSLO files, relative to the profile. */
     objectives: z.string().min(1),
     /** PromQL of the four core metrics by kind of stream, over `$window`. */
@@ -161,6 +163,8 @@ export interface Profile {
   /** Absolute paths, in the order of the profile. */
   ruleFiles: string[];
   burnRateAlerts: boolean;
+  /** LogQL. */
+  logs: string;
   /** Absolute paths of the directory's `*.yaml`, sorted. */
   objectiveFiles: string[];
   core: Record<string, Record<string, string>>;
@@ -202,6 +206,7 @@ export function loadProfile(nameOrFile: string): Profile {
     needs: spec.needs,
     ruleFiles,
     burnRateAlerts: spec.burnRateAlerts,
+    logs: spec.logs,
     objectiveFiles,
     core: spec.core as Profile['core'],
     counters: spec.counters,

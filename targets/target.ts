@@ -40,6 +40,8 @@ export interface TargetRequest {
   longestRecoveryMs: number;
   /** What the faults of this run must be allowed to do in a cluster. */
   rights: Right[];
+  /** Where the reference platform sends its spans, OTLP over HTTP; absent: nowhere. */
+  spans?: string;
   undo: UndoLog;
   /** Bringing the target up is given up when this is aborted. */
   signal: AbortSignal;

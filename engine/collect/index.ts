@@ -17,8 +17,11 @@ import type { StopSignal } from '../stop.ts';
 import type { AlertReceiver } from '../webhook.ts';
 import { prometheusChanges, receiverChanges } from './alerts.ts';
 import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
+import { collectLoki } from './loki.ts';
 import type { PrometheusClient } from './prometheus.ts';
 import { collectSeries, evaluationRows, manifestRows, type NamedQueries, podRows } from './series.ts';
+import type { EvidenceSources } from './sources.ts';
+import { collectTraces } from './traces.ts';
 
 export interface CollectRequest {
   plan: Plan;
@@ -33,7 +36,10 @@ export interface CollectRequest {
   clock: RunClock;
   stop: StopSignal;
   registryUrl: string;
+  sources: EvidenceSources;
 }
+
+const LOKI_LOG = 'loki.ndjson';
 
 export async function collectEvidence(request: CollectRequest): Promise<void> {
   const { plan, directories, load, tap, receiver, observers, journal, clock, stop } = request;
@@ -101,6 +107,21 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
   written[FILES.series] = rows.length + Object.keys(written).length + 1;
   rows.push(...manifestRows(written, endMs));
   await attempt(FILES.series, () => writeTable('series', rows, file(FILES.series)));
+  const { traces, loki } = request.sources;
+  if (traces !== undefined)
+    await attempt(FILES.traces, async () => {
+      const found = { store: traces, requestsFile: file(FILES.requests), outFile: file(FILES.traces), clock };
+      journal.write({ type: 'traces.collected', ...(await collectTraces(plan, found)) });
+    });
+  if (loki !== undefined)
+    await attempt(`${FILES.logs}/${LOKI_LOG}`, async () => {
+      const collected = await collectLoki({
+        ...loki,
+        ...{ fromMs: clock.originWallMs, toMs: clock.originWallMs + endMs, originMs: clock.originWallMs },
+        outFile: join(directories.logs, LOKI_LOG),
+      });
+      journal.write({ type: 'logs.collected', query: loki.query, ...collected });
+    });
   if (!heard)
     journal.write({
       type: 'evidence.missing',

@@ -70,7 +70,7 @@ export const start: Start<'builder'> = async (config, log) => {
 
   function cancel(event: Event, data: CancelData, delivery: Delivery): void {
     const cancelled = builds.cancel(data.name, data.buildId);
-    const trace = continueTrace(delivery.message.properties.headers?.traceparent);
+    const trace = continueTrace(delivery.message.properties.headers?.traceparent, 'cancel');
     log.info('builds cancelled', {
       trace_id: trace.traceId,
       event_id: event.id,

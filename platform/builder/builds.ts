@@ -67,7 +67,7 @@ export class Builds {
   /** Takes one delivery of a valid build command. */
   take(event: Event, data: BuildData, delivery: Delivery): void {
     const key = `${event.source} ${event.id}`;
-    const trace = continueTrace(delivery.message.properties.headers?.traceparent);
+    const trace = continueTrace(delivery.message.properties.headers?.traceparent, 'build');
     const known = { trace_id: trace.traceId, event_id: event.id, function: data.name };
     if (this.#config.DEFECTS.has('ack-before-build')) delivery.ack();
     if (this.#done.get(key)) {
@@ -132,6 +132,7 @@ export class Builds {
     if (outcome === undefined) return false;
     const { event, trace, data } = build;
     const durationMs = Math.round(performance.now() - build.begun);
+    trace.end(outcome.failed ? String(outcome.data.message) : undefined);
     this.#metrics.finished({
       runtime: data.runtime.language,
       failed: outcome.failed,

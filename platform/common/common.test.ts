@@ -84,7 +84,7 @@ describe('Slots', () => {
 describe('continueTrace', () => {
   const id = '4bf92f3577b34da6a3ce929d0e0e4736';
   it('keeps trace id and flags, and is a hop of its own', () => {
-    const trace = continueTrace(`00-${id}-00f067aa0ba902b7-00`);
+    const trace = continueTrace(`00-${id}-00f067aa0ba902b7-00`, 'hop');
     expect(trace.traceId).toBe(id);
     expect(trace.traceparent).toMatch(new RegExp(`^00-${id}-[0-9a-f]{16}-00$`));
     expect(trace.traceparent).not.toContain('00f067aa0ba902b7');
@@ -92,8 +92,8 @@ describe('continueTrace', () => {
   it.each([undefined, '', 'x', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, `ff-${id}-00f067aa0ba902b7-01`])(
     'begins a trace of its own for %s',
     (header) => {
-      expect(continueTrace(header).traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-      expect(continueTrace(header).traceId).not.toBe(id);
+      expect(continueTrace(header, 'hop').traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+      expect(continueTrace(header, 'hop').traceId).not.toBe(id);
     },
   );
 });

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import { type Component, type Config, ConfigError, loadConfig } from '../config.ts';
 import { listen, type Route } from './http.ts';
 import { createLogger, type Logger, messageOf } from './log.ts';
+import { startSpans } from './spans.ts';
 
 /** A graceful shutdown takes at most this long; then the process ends anyway. */
 const SHUTDOWN_MS = 2800;
@@ -33,6 +34,8 @@ export async function runComponent<C extends Component>(name: C, start: Start<C>
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error: messageOf(error) }));
   // A reader of stdout that went away must not end the component.
   process.stdout.on('error', () => {});
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: collector } = config;
+  const lastSpans = collector === undefined ? async () => {} : startSpans(collector, name);
   let running: Running;
   let server: Server;
   try {
@@ -67,6 +70,7 @@ export async function runComponent<C extends Component>(name: C, start: Start<C>
     running
       .stop()
       .catch((error: unknown) => log.error('unclean stop', { error: messageOf(error) }))
+      .then(lastSpans)
       .finally(() => {
         log.info('stopped');
         process.exit(0);

@@ -8,7 +8,7 @@ import type { Logger } from '../common/log.ts';
 import { Recent } from '../common/recent.ts';
 import { continueTrace } from '../common/trace.ts';
 import { EVENT, type Event, eventFromMessage, platformEvent } from '../events/cloudevent.ts';
-import type { Invocation, Invoker } from './invoke.ts';
+import { failureOf, type Invocation, type Invoker } from './invoke.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
 const ATTEMPTS = 5;
@@ -76,7 +76,7 @@ export class EventInvocations {
 
   async #run(event: Event, delivery: Delivery): Promise<boolean> {
     const name = event.subject ?? '';
-    const trace = continueTrace(delivery.message.properties.headers?.traceparent);
+    const trace = continueTrace(delivery.message.properties.headers?.traceparent, 'invoke');
     const call = {
       method: 'POST',
       path: '/',
@@ -92,6 +92,7 @@ export class EventInvocations {
       if (this.#stop.signal.aborted) return false;
     }
     const { failed, data } = outcomeOf(invocation);
+    trace.end(failureOf(invocation));
     if (invocation.kind !== 'answered') {
       const dead = () => deadLetter(this.#link, delivery.message, QUEUE.invocations, String(data.message));
       if (!(await untilConfirmed(dead, this.#stop.signal))) return false;

@@ -13,7 +13,7 @@ import { FunctionName } from '../events/commands.ts';
 import { Catalog } from './catalog.ts';
 import { EventInvocations } from './events.ts';
 import { type Functions, processFunctions } from './functions.ts';
-import { Invoker } from './invoke.ts';
+import { failureOf, Invoker } from './invoke.ts';
 import { type GatewayMetrics, gatewayMetrics } from './metrics.ts';
 
 const BODY_LIMIT = 6 * 1024 * 1024;
@@ -112,7 +112,7 @@ export const start: Start<'gateway'> = async (config, log) => {
   const invocations = new EventInvocations(config.NAMESPACE, link, invoker, log, metrics);
 
   async function invokeOverHttp(req: IncomingMessage, res: ServerResponse, name: string, path: string) {
-    const trace = continueTrace(req.headers.traceparent);
+    const trace = continueTrace(req.headers.traceparent, 'invoke');
     const id = req.headers['ce-id'];
     const call = {
       method: req.method ?? 'GET',
@@ -147,6 +147,7 @@ export const start: Start<'gateway'> = async (config, log) => {
       });
       res.end(answer.body);
     }
+    trace.end(failureOf(result));
   }
 
   link.start();

@@ -20,6 +20,14 @@ export type Invocation =
   /** It could not be invoked, or gave no answer; `status` is the HTTP status that says so. */
   | { kind: 'failed'; status: number; reason: string; ran: boolean };
 
+/** What a span says of it; undefined when it went well. */
+export function failureOf(invocation: Invocation): string | undefined {
+  if (invocation.kind === 'absent') return 'no such function';
+  if (invocation.kind === 'failed') return invocation.reason;
+  const { status } = invocation.answer;
+  return status >= 500 ? `the function answered ${status}` : undefined;
+}
+
 export class Invoker {
   readonly #catalog: Catalog;
   readonly #pool: (spec: FunctionSpec) => Runner;

@@ -108,10 +108,11 @@ export const start: Start<'operator'> = async (config, log) => {
   async function takeCommand(event: Event, delivery: Delivery): Promise<void> {
     const key = `${event.source} ${event.id}`;
     if (store.wasTaken(key)) return;
-    const trace = continueTrace(delivery.message.properties.headers?.traceparent);
+    const trace = continueTrace(delivery.message.properties.headers?.traceparent, 'apply');
     const known = { trace_id: trace.traceId, event_id: event.id, type: event.type, function: event.subject };
     const fn = applyCommand(store, event, trace.traceparent);
     await store.put(fn, key);
+    trace.end();
     log.info('command taken', { ...known, function: fn.name, generation: fn.generation });
     if (event.type === COMMAND.update) metrics.service('updated');
     else if (fn.generation === 1 && event.type !== COMMAND.delete) metrics.service('created');
@@ -142,7 +143,8 @@ export const start: Start<'operator'> = async (config, log) => {
     const dead = () => deadLetter(link, delivery.message, from, reason);
     if (!(await untilConfirmed(dead, stopped.signal))) return false;
     if (!event) return true;
-    const { traceparent } = continueTrace(delivery.message.properties.headers?.traceparent);
+    const { traceparent, end } = continueTrace(delivery.message.properties.headers?.traceparent, 'refuse');
+    end(reason);
     const name = String((event.data as { name?: unknown } | undefined)?.name ?? event.subject ?? 'unknown');
     const response = platformEvent({
       type: EVENT.responseError,

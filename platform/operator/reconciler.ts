@@ -73,7 +73,7 @@ export class Reconciler {
 
   async #askForBuild(fn: LambdaFunction): Promise<void> {
     const buildId = `${fn.uid}-build-${fn.generation}`;
-    const { traceparent } = continueTrace(fn.status.causes.at(-1)?.traceparent);
+    const { traceparent, end } = continueTrace(fn.status.causes.at(-1)?.traceparent, 'ask for build');
     const command: Event = {
       specversion: '1.0',
       id: buildId,
@@ -89,6 +89,7 @@ export class Reconciler {
       type: command.type,
       headers: { traceparent },
     });
+    end();
     await this.#change(fn, (fresh) => {
       fresh.status.phase = 'Building';
       fresh.status.step = 'build-asked';
@@ -226,7 +227,7 @@ export class Reconciler {
     type: string,
     data: Record<string, unknown>,
   ): Promise<void> {
-    const { traceparent } = continueTrace(cause.traceparent);
+    const { traceparent, end } = continueTrace(cause.traceparent, 'report');
     const event = platformEvent({
       type,
       namespace: this.#namespace,
@@ -241,5 +242,6 @@ export class Reconciler {
       type,
       headers: { traceparent },
     });
+    end();
   }
 }

@@ -99,7 +99,7 @@ export const start: Start<'receiver'> = async (config, log) => {
       answer(res, 400, { error: 'malformed', reason: error.message });
       return;
     }
-    const trace = continueTrace(req.headers.traceparent ?? event.traceparent);
+    const trace = continueTrace(req.headers.traceparent ?? event.traceparent, 'accept');
     const known = { trace_id: trace.traceId, event_id: event.id, type: event.type };
     received.inc({ type: isCommandType(event.type) ? event.type : 'invocation' });
     const published = link.publish(EXCHANGE.commands, key, event, {
@@ -111,12 +111,14 @@ export const start: Start<'receiver'> = async (config, log) => {
       if (careless) published.catch(() => {});
       else await published;
       answer(res, 202, { status: 'accepted', id: event.id });
+      trace.end();
       log.debug('event accepted', known);
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) throw error;
       errors.inc({ component: 'receiver', error_type: 'broker_unavailable' });
       log.warn('event not accepted', { ...known, reason: error.message });
       answer(res, 503, { error: 'unavailable', reason: messageOf(error) }, { 'retry-after': '1' });
+      trace.end(error.message);
     } finally {
       processing.observe((performance.now() - begun) / 1000);
     }

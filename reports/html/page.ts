@@ -8,6 +8,7 @@ import { faultsAndAlerts } from './alert-section.ts';
 import { again, hero, missingBanner, tiles, whatRan } from './head-sections.ts';
 import { Anchors, codeBlock, html, Markup, section, table } from './markup.ts';
 import { checks, core, ledger, objectives, recovery } from './result-sections.ts';
+import { traces } from './trace-section.ts';
 
 const asset = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8');
 const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
@@ -106,6 +107,7 @@ const NAV = [
   ['objectives', 'Objectives'],
   ['alerts', 'Faults and alerts'],
   ['core', 'Core metrics'],
+  ['traces', 'Slow and failed'],
   ['recovery', 'Recovery'],
   ['ledger', 'Ledger'],
   ['checks', 'Evidence'],
@@ -122,6 +124,7 @@ export function renderPage(bundle: ReportBundle): string {
     ['objectives', objectives(bundle, anchors)],
     ['alerts', faultsAndAlerts(bundle, anchors)],
     ['core', core(bundle)],
+    ['traces', traces(bundle)],
     ['recovery', recovery(bundle, anchors)],
     ['ledger', ledger(bundle, anchors)],
     ['checks', checks(bundle, anchors)],

@@ -26,7 +26,7 @@ export interface PlatformOptions {
   pullRegistry: string;
   /** What builds push to, the throttle in between: `host:port`. */
   pushRegistry: string;
-  request: Pick<TargetRequest, 'timeScale' | 'defects' | 'longestRecoveryMs'>;
+  request: Pick<TargetRequest, 'timeScale' | 'defects' | 'longestRecoveryMs' | 'spans'>;
 }
 
 export function platformManifests(options: PlatformOptions): Manifest[] {
@@ -99,6 +99,7 @@ function deployment(name: Component, options: PlatformOptions): Manifest {
       QUEUE_TYPE: 'quorum',
       NODE_COMPILE_CACHE: '/tmp/compile-cache',
       DEFECTS: options.request.defects.join(','),
+      OTEL_EXPORTER_OTLP_ENDPOINT: options.request.spans ?? '',
       ...settings(name, options),
     }).map(([key, value]) => ({ name: key, value })),
     fromSecret('AMQP_URL', RABBITMQ_SECRET, 'url'),

@@ -241,6 +241,7 @@ function platformComponent(
       HOST: '127.0.0.1',
       AMQP_URL: brokerUrl(amqp),
       DEFECTS: request.defects.join(','),
+      OTEL_EXPORTER_OTLP_ENDPOINT: request.spans ?? '',
       ...own[name],
     },
     readyUrl: `http://127.0.0.1:${ports[name]}/readyz`,

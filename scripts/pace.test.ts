@@ -1,0 +1,34 @@
+import { globSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { choose, optionsOf, PACES } from './pace.ts';
+
+describe('what make e2e runs', () => {
+  it('is without a word what two cores can do in time, and it is said what is left out', () => {
+    const { chosen, leftOut, unknown } = choose('');
+    expect([...chosen, ...leftOut].sort()).toEqual([...PACES.keys()].sort());
+    expect(chosen).toContain('dr-node-lost');
+    expect(leftOut).toContain('cold-start-storm');
+    expect(unknown).toEqual([]);
+  });
+
+  it('is all of it, or what is named, in the order of the table', () => {
+    expect(choose('all').chosen).toEqual([...PACES.keys()]);
+    expect(choose(' split-brain\nkaniko-killed ').chosen).toEqual(['kaniko-killed', 'split-brain']);
+    expect(choose('kaniko-killd split-brain').unknown).toEqual(['kaniko-killd']);
+  });
+
+  it('has a pace for every scenario that was written for a cluster, and for none that there is not', () => {
+    const files = (pattern: string) =>
+      globSync(pattern, { cwd: join(import.meta.dirname, '..') }).map((file) => basename(file, '.yaml'));
+    const forClusters = files('scenarios/cluster/*.yaml');
+    expect(forClusters.length).toBeGreaterThan(5);
+    expect([...files('scenarios/*.yaml'), ...forClusters]).toEqual(expect.arrayContaining([...PACES.keys()]));
+    expect([...PACES.keys()]).toEqual(expect.arrayContaining(forClusters));
+  });
+
+  it('is told to faultline run', () => {
+    const pace = PACES.get('kaniko-killed');
+    expect(pace && optionsOf(pace)).toEqual(['--target', 'kind', '--time-scale', '10']);
+  });
+});
