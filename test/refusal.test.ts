@@ -74,6 +74,10 @@ describe('bad input is refused with exit 64, and nothing is started', () => {
     [['--load-pods', '2'], /--load-pods: target local has no pods: expected target kind or cluster/],
     [['--load-pods', '1.5'], /--load-pods: expected a whole number from 0 to 100/],
     [['--load-scale', 'moon=2'], /no stream is called "moon": expected one of builds, /],
+    [['--traces', 'jaeger'], /--traces: "jaeger": expected a URL such as http:/],
+    [['--spans', 'ftp://a'], /--spans: "ftp:\/\/a": expected a URL/],
+    [['--loki', '3100'], /--loki: "3100": expected a URL/],
+    [['--logql', '{app="a"}'], /--logql: expected --loki beside it/],
     [['--tagret', 'local'], /[Uu]nknown argument/],
   ])('options %j', async (options, message) => {
     expect(await refused([SHORT, ...options])).toMatch(message);

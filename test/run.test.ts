@@ -3,18 +3,38 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shippedScenarios } from '../engine/catalog.ts';
 import { FILES } from '../evidence/tables.ts';
+import { RequestTrace } from '../evidence/traces.ts';
 import { bundles, faultline, onlyBundle, remains, SHORT, verdictOf } from './faultline.ts';
+import { traceStore } from './trace-store.ts';
 
 describe('a whole run', () => {
   it('passes, writes every file of the bundle, leaves nothing behind, and is judged again to the same bytes', async () => {
     const out = bundles();
-    const { code, stdout } = await faultline(['run', SHORT, '--out', out, '--seed', '11']).ended;
+    const store = await traceStore();
+    const told = ['--traces', store.url, '--spans', store.url];
+    const { code, stdout } = await faultline(['run', SHORT, '--out', out, '--seed', '11', ...told]).ended;
+    await store.close();
     expect(stdout).toMatch(/short\s+✓ pass/);
     expect(code).toBe(0);
     expect(remains()).toEqual([]);
     const bundle = onlyBundle(out);
     for (const file of Object.values(FILES))
       expect(() => readFileSync(join(bundle, file)), file).not.toThrow(/ENOENT/);
+
+    // Why the slowest build took as long as it did, hop by hop.
+    const traces = readFileSync(join(bundle, FILES.traces), 'utf8').split('\n').filter(Boolean);
+    const slowest = traces
+      .map((line) => RequestTrace.parse(JSON.parse(line)))
+      .find(({ stream, phase, why }) => stream === 'builds' && phase === 'baseline' && why === 'slowest');
+    expect(slowest?.spans).toMatchObject([
+      { service: 'knative-lambda-receiver', name: 'accept', error: false },
+      { service: 'knative-lambda-builder', name: 'build', error: false },
+    ]);
+    const [accept, build] = slowest?.spans ?? [];
+    expect(build?.parent).toBe(accept?.id);
+    // The clocks are one machine's: what the client waited for holds what the receiver did.
+    expect(accept?.durationMs).toBeLessThanOrEqual((slowest?.clientMs ?? 0) + 1);
+    expect(readFileSync(join(bundle, FILES.report), 'utf8')).toContain('id="traces"');
 
     const first = readFileSync(join(bundle, FILES.verdict));
     expect(verdictOf(bundle).run).toMatchObject({ seed: 11, target: 'local', timeScale: 60 });

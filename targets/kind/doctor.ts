@@ -4,9 +4,9 @@ import { totalmem } from 'node:os';
 import { findEngine } from '../../kind/engine.ts';
 import { platformTag } from '../../kind/platform-image.ts';
 import { REGISTRY } from '../../kind/registry.ts';
-import { readClusterState } from '../../kind/state.ts';
+import { type ClusterState, readClusterState } from '../../kind/state.ts';
 import { kindPlace } from './place.ts';
-import { shapers } from './shapers.ts';
+import { hasIpset, shapers } from './shapers.ts';
 
 export interface ClusterFact {
   name: string;
@@ -21,7 +21,7 @@ const DISK_GIB = 15;
 const GIB = 2 ** 30;
 
 export async function clusterFacts(): Promise<ClusterFact[]> {
-  return [await engine(), await cluster(), memory(), disk(), cgroup(), await shaping()];
+  return [await engine(), await cluster(), memory(), disk(), cgroup(), await cutting(), await shaping()];
 }
 
 async function engine(): Promise<ClusterFact> {
@@ -42,11 +42,35 @@ async function cluster(): Promise<ClusterFact> {
       ok: !stale,
       value: stale
         ? "has another state of the platform's code: run `make cluster`"
-        : `${state.nodes.length} nodes, ${Object.keys(state.images).length} images of the platform, built from source; its registry ${REGISTRY} is ${state.registry} for this host`,
+        : `${state.nodes.length} nodes; of its parts ${originsOf(state)}; its registry ${REGISTRY} is ${state.registry} for this host`,
     };
   } catch {
     return { name: 'cluster', ok: false, value: 'there is none: run `make cluster`' };
   }
+}
+
+/** How many of them come from where: kind/published.ts. */
+function originsOf({ provenance }: ClusterState): string {
+  const counts = new Map<string, number>();
+  for (const from of Object.values(provenance)) {
+    const way = from.startsWith('Debian') ? 'Debian packages' : from.split(' ', 2).join(' ');
+    counts.set(way, (counts.get(way) ?? 0) + 1);
+  }
+  return [...counts].map(([way, count]) => `${count} ${way}`).join(', ');
+}
+
+async function cutting(): Promise<ClusterFact> {
+  const name = 'ipset';
+  let has: boolean | undefined;
+  try {
+    has = await hasIpset(kindPlace());
+  } catch {}
+  if (has === undefined) return { name, ok: true, value: 'not known before there is a cluster' };
+  return {
+    name,
+    ok: has,
+    value: has ? 'yes' : 'not in this kernel: networks can not be cut (modprobe ip_set)',
+  };
 }
 
 function memory(): ClusterFact {

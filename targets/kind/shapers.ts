@@ -7,17 +7,28 @@ const TRIES = {
   tbf: ['tbf', 'rate', '1mbit', 'burst', '32kbit', 'latency', '400ms'],
 };
 
-/** In a network namespace that goes with the command. Empty when the engine does not answer. */
-export async function shapers({ nodes, engine, shapers }: Place): Promise<string[]> {
+/** Empty when the engine does not answer. */
+export async function shapers(place: Place): Promise<string[]> {
+  const { engine, shapers } = place;
   if (shapers !== undefined || engine === undefined) return shapers ?? [];
-  const node = nodes[0]?.name ?? '';
-  const env = { ...process.env, ...(engine.host ? { DOCKER_HOST: engine.host } : {}) };
-  const has = async (discipline: string[]) => {
-    const add = ['unshare', '--net', 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', ...discipline];
-    return (await exec('docker', ['exec', node, ...add], { env, timeoutMs: 10_000 })).code === 0;
-  };
   const found = await Promise.all(
-    Object.entries(TRIES).map(async ([name, by]) => ((await has(by)) ? [name] : [])),
+    Object.entries(TRIES).map(async ([name, discipline]) => {
+      const add = ['tc', 'qdisc', 'add', 'dev', 'lo', 'root', ...discipline];
+      return (await works(place, engine, add)) ? [name] : [];
+    }),
   );
   return found.flat();
+}
+
+/** Chaos Mesh cuts networks by sets of addresses. Undefined: the nodes are no containers of this host. */
+export async function hasIpset(place: Place): Promise<boolean | undefined> {
+  const { engine } = place;
+  return engine && works(place, engine, ['ipset', 'create', 'faultline', 'hash:net']);
+}
+
+/** Tries a command on the first node, in a network namespace that goes with it. */
+async function works({ nodes }: Place, { host }: { host?: string }, command: string[]): Promise<boolean> {
+  const env = { ...process.env, ...(host ? { DOCKER_HOST: host } : {}) };
+  const args = ['exec', nodes[0]?.name ?? '', 'unshare', '--net', ...command];
+  return (await exec('docker', args, { env, timeoutMs: 10_000 })).code === 0;
 }
