@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { HarnessError } from '../base/errors.ts';
 import type { Step } from './cache.ts';
 import { run } from './command.ts';
 import type { GoSource } from './pins.ts';
@@ -77,6 +78,24 @@ async function wrapper(name: string, source: GoSource, directory: string): Promi
   const sums = join(Dir, 'go.sum');
   if (existsSync(sums)) copyFileSync(sums, join(work, 'go.sum'));
   return work;
+}
+
+/**
+ * Fetches what a later build will need, at the lowest priority, so that the network does not wait for the compiler. What fails here fails
+ * again, and is told, when it is built.
+ */
+export async function fetchModules(name: string, source: GoSource, cache: string): Promise<void> {
+  const directory = join(cache, `.partial-fetch-${name}-${process.pid}`);
+  try {
+    mkdirSync(directory, { recursive: true });
+    const work = await wrapper(name, source, directory);
+    const args = ['list', '-mod=mod', '-deps', ...source.commands];
+    await run('nice', ['-n', '19', 'go', ...args], { env: ENV, cwd: work });
+  } catch (error) {
+    if (!(error instanceof HarnessError)) throw error;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** Copies a part of a module, in the version that the build took, to `<last part of the module>/<path>`. */

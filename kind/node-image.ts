@@ -12,7 +12,6 @@ import { run } from './command.ts';
 import { type Engine, runcWrapper } from './engine.ts';
 import { ownCommand } from './go-build.ts';
 import { commandImage, contentTag, ensureImage } from './images.ts';
-import { needPackages } from './packages.ts';
 import { IMAGES, KUBERNETES_VERSION, NODE_SYSTEM, PINS, type SourceName, TOOLS_SYSTEM } from './pins.ts';
 import type { GetCommands } from './published.ts';
 import { systemImage } from './system-image.ts';
@@ -32,7 +31,6 @@ export interface NodeImage {
 
 /** Builds what is missing, in an order in which each step can be resumed. */
 export async function nodeImage(engine: Engine, get: GetCommands, tell: Tell): Promise<NodeImage> {
-  await needPackages({ debootstrap: 'debootstrap' }, tell);
   const wrapper = await runcWrapper(tell);
   const commands = {} as Record<SourceName, string>;
   for (const name of Object.keys(PINS) as SourceName[]) commands[name] = await get(name, PINS[name]);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { HarnessError, RefusedError } from '../base/errors.ts';
 import { built, contentKey, kindCache, type Step, type Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
-import { goCommands, keepFiles } from './go-build.ts';
+import { fetchModules, goCommands, keepFiles } from './go-build.ts';
 import type { GoSource, PublishedImage } from './pins.ts';
 
 /** `auto`: what is there already; else published, where that can be pulled; else source. */
@@ -32,13 +32,32 @@ export interface CommandSource {
 
 export function commandsFrom(
   origin: Origin,
-  { engine, tell, cache = kindCache() }: { engine: Engine; tell: Tell; cache?: string },
+  options: {
+    engine: Engine;
+    tell: Tell;
+    cache?: string;
+    /** All that will be asked for, in this order: while one is compiled, the modules of the next are fetched. */
+    upcoming?: Readonly<Record<string, GoSource>>;
+  },
 ): CommandSource {
+  const { engine, tell, cache = kindCache(), upcoming = {} } = options;
   const provenance: Record<string, string> = {};
   /** By registry, what it said: one that can not be reached is not asked again for each image. */
   const unreachable = new Map<string, string>();
 
+  let fetching: Promise<void> | undefined;
+  /** Only what will be compiled: of what is pulled, no module is wanted. */
+  async function fetchUpcoming(name: string): Promise<void> {
+    const all = Object.entries(upcoming);
+    for (const [next, source] of all.slice(all.findIndex(([each]) => each === name) + 1)) {
+      const pulled =
+        origin !== 'source' && source.published?.every(({ image }) => !unreachable.has(registryOf(image)));
+      if (!pulled && !areCached(next, source, cache)) await fetchModules(next, source, cache);
+    }
+  }
+
   async function compile(name: string, source: GoSource, why?: string): Promise<string> {
+    if (!isThere(goCommands(name, source), cache)) fetching ??= fetchUpcoming(name);
     const directory = await built(goCommands(name, source), tell, cache);
     provenance[name] = `built from ${source.module}@v${source.version}${why ? ` (${why})` : ''}`;
     return directory;

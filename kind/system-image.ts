@@ -7,16 +7,40 @@ import type { Tell } from './cache.ts';
 import { run } from './command.ts';
 import type { Engine } from './engine.ts';
 import { contentTag, ensureImage } from './images.ts';
+import { needPackages } from './packages.ts';
 
 export interface System {
   suite: string;
   packages: string[];
 }
 
+/** Those that are being made, or were, by their tags: who comes second waits for the first. */
+const made = new Map<string, Promise<string>>();
+
 /** Tag of an image that holds the system; made when the engine does not have it. */
-export async function systemImage(engine: Engine, name: string, system: System, tell: Tell): Promise<string> {
+export function systemImage(engine: Engine, name: string, system: System, tell: Tell): Promise<string> {
   const tag = contentTag(name, system);
+  const known = made.get(tag) ?? makeSystem(engine, tag, system, tell);
+  made.set(tag, known);
+  return known;
+}
+
+/**
+ * Begins with systems that will be wanted, one after the other: unpacking packages waits for the disk and the network, and compilers use
+ * the processors meanwhile. What fails here fails again for who wants it.
+ */
+export async function beginSystems(
+  engine: Engine,
+  systems: Readonly<Record<string, System>>,
+  tell: Tell,
+): Promise<void> {
+  for (const [name, system] of Object.entries(systems))
+    await systemImage(engine, name, system, tell).catch(() => {});
+}
+
+async function makeSystem(engine: Engine, tag: string, system: System, tell: Tell): Promise<string> {
   await ensureImage(engine, tag, tell, async (directory) => {
+    await needPackages({ debootstrap: 'debootstrap' }, tell);
     const root = join(directory, 'root');
     const archive = join(directory, 'root.tar');
     mkdirSync(root);

@@ -23,14 +23,32 @@ import { goCommands } from '../kind/go-build.ts';
 import { INGRESS_NODE_PORT } from '../kind/ingress.ts';
 import { Kubernetes } from '../kind/kubernetes.ts';
 import { nodeImage } from '../kind/node-image.ts';
-import { ADD_ONS, NODE_SYSTEM, PINS, SERVICES_SYSTEM } from '../kind/pins.ts';
+import {
+  ADD_ONS,
+  CHAOS_DAEMON_SYSTEM,
+  NODE_SYSTEM,
+  PINS,
+  REGISTRY_SYSTEM,
+  SERVICES,
+  SERVICES_SYSTEM,
+  TOOLS_SYSTEM,
+} from '../kind/pins.ts';
 import { platformImage } from '../kind/platform-image.ts';
 import { commandsFrom, originOf } from '../kind/published.ts';
 import { registryAt, startRegistry, stopRegistry } from '../kind/registry.ts';
 import { serviceImages } from '../kind/service-images.ts';
 import { removeClusterState, writeClusterState } from '../kind/state.ts';
+import { beginSystems } from '../kind/system-image.ts';
 
 const READY_WITHIN_S = 180;
+/** In the order in which they are wanted. */
+const SYSTEMS = {
+  'node-system': NODE_SYSTEM,
+  'tools-system': TOOLS_SYSTEM,
+  'registry-system': REGISTRY_SYSTEM,
+  'chaos-daemon-system': CHAOS_DAEMON_SYSTEM,
+  'services-system': SERVICES_SYSTEM,
+};
 /** What comes from Debian's packages, however the rest is had. */
 const FROM_DEBIAN = {
   nodes: `Debian ${NODE_SYSTEM.suite} packages`,
@@ -52,7 +70,9 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
       throw new RefusedError([
         { file: 'WORKERS', message: `"${process.env.WORKERS}": expected a number from 0 to 9` },
       ]);
-    const { get, provenance } = commandsFrom(origin, { engine, tell });
+    const upcoming = { ...PINS, ...ADD_ONS, ...SERVICES };
+    const { get, provenance } = commandsFrom(origin, { engine, tell, upcoming });
+    void beginSystems(engine, SYSTEMS, tell);
     const image = await nodeImage(engine, get, tell);
     const addOns = await buildAddOns(get, tell);
     await createCluster(engine, image, { workers, readyWithinSeconds: READY_WITHIN_S }, tell);
@@ -123,5 +143,8 @@ try {
 } catch (error) {
   if (!(error instanceof RefusedError || error instanceof HarnessError)) throw error;
   console.error(error.message);
-  process.exitCode = interrupt.signal.aborted ? 130 : error instanceof RefusedError ? 64 : 3;
+  // What was begun ahead is of no use any more.
+  const interrupted = interrupt.signal.aborted;
+  interrupt.abort();
+  process.exitCode = interrupted ? 130 : error instanceof RefusedError ? 64 : 3;
 }
