@@ -12,6 +12,7 @@ import type { PlannedFault } from '../evidence/plan.ts';
 import type { Journal } from './journal.ts';
 
 const PROBE_EVERY_MS = 100;
+const LOOK_BEFORE_MS = 800;
 type FaultFact = 'fault.effect-seen' | 'fault.effect-held' | 'fault.effect-gone';
 const NOT = {
   'fault.effect-seen': 'fault.effect-not-seen',
@@ -70,14 +71,9 @@ export class FaultLife {
     const fault = this.planned.name;
     try {
       // What the probe sees before the fault would prove nothing afterwards.
-      const before = await this.armed.probe();
-      if (before.seen)
-        this.journal.write({
-          type: 'fault.error',
-          fault,
-          step: 'probe',
-          message: `the effect was there before the injection: ${before.detail}`,
-        });
+      const there = await this.lookBefore();
+      if (there !== undefined)
+        this.journal.write({ type: 'fault.error', fault, step: 'probe', message: there });
       if (this.isOver()) return;
       for (const undo of this.armed.undo) {
         this.undoIds.push(this.undoLog.record(`fault ${fault}`, undo));
@@ -104,6 +100,20 @@ export class FaultLife {
       return;
     }
     if (!this.isOver() && (await this.watch('fault.effect-seen'))) await this.hold();
+  }
+
+  /** One look may fail on a busy machine: it is taken again, for no longer than an injection may be late. @returns why they prove nothing */
+  private async lookBefore(): Promise<string | undefined> {
+    const deadline = performance.now() + LOOK_BEFORE_MS;
+    for (;;) {
+      const found = await this.armed.probe().catch((error: Error) => error);
+      if (!(found instanceof Error) && !found.seen) return undefined;
+      if (performance.now() > deadline || this.isOver())
+        return found instanceof Error
+          ? `nobody could look before the injection: ${found.message}`
+          : `the effect was there before the injection: ${found.detail}`;
+      await sleep(PROBE_EVERY_MS);
+    }
   }
 
   /** Reverts, waits until the effect is gone, and audits. Never throws. */

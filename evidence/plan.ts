@@ -171,6 +171,8 @@ export const Plan = z.strictObject({
     maxLost: z.number(),
     /** Most accepted events that may end in an error of the platform or of the function. */
     maxFailed: z.number(),
+    /** Faults while which every accepted event must fail; those do not count. Absent: there is none. */
+    failsWith: z.array(z.string()).optional(),
     maxDuplicated: z.number(),
     maxUnexpected: z.number(),
   }),

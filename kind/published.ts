@@ -45,9 +45,11 @@ export function commandsFrom(
   /** By registry, what it said: one that can not be reached is not asked again for each image. */
   const unreachable = new Map<string, string>();
 
-  let fetching: Promise<void> | undefined;
+  let isFetching = false;
   /** Only what will be compiled: of what is pulled, no module is wanted. */
   async function fetchUpcoming(name: string): Promise<void> {
+    if (isFetching) return;
+    isFetching = true;
     const all = Object.entries(upcoming);
     for (const [next, source] of all.slice(all.findIndex(([each]) => each === name) + 1)) {
       const pulled =
@@ -57,7 +59,7 @@ export function commandsFrom(
   }
 
   async function compile(name: string, source: GoSource, why?: string): Promise<string> {
-    if (!isThere(goCommands(name, source), cache)) fetching ??= fetchUpcoming(name);
+    if (!isThere(goCommands(name, source), cache)) void fetchUpcoming(name);
     const directory = await built(goCommands(name, source), tell, cache);
     provenance[name] = `built from ${source.module}@v${source.version}${why ? ` (${why})` : ''}`;
     return directory;

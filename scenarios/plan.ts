@@ -90,6 +90,10 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
   const alerts = planAlerts(spec, faults, phases, facts.timeScale, catalog, complain);
   const recovery = planRecovery(spec, streams, faults, phases, facts.timeScale, complain);
   refuseBlindRules(alerts, catalog, complain);
+  spec.ledger.failsWith.forEach((name, i) => {
+    if (spec.faults.every((fault) => fault.name !== name))
+      complain(['ledger', 'failsWith', i], `the scenario has no fault "${name}"`);
+  });
 
   if (problems.length > 0) throw new RefusedError(problems);
   const kinds = new Set(streams.map((s) => s.script));
@@ -129,6 +133,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
       drainMs: spec.ledger.drain,
       maxLost: spec.ledger.maxLost,
       maxFailed: spec.ledger.maxFailed,
+      ...(spec.ledger.failsWith.length > 0 ? { failsWith: spec.ledger.failsWith } : {}),
       maxDuplicated: spec.ledger.maxDuplicated,
       maxUnexpected: spec.ledger.maxUnexpected,
     },

@@ -152,10 +152,19 @@ export const Scenario = z.strictObject({
         maxLost: z.number().int().min(0).default(0),
         /** Accepted events that may end in an error. Of builds the objective build-success judges the share as well. */
         maxFailed: z.number().int().min(0).default(0),
+        /** Faults that leave nothing to succeed with: what is accepted while they last must fail, and does not count as failed. */
+        failsWith: z.array(Name).default([]),
         maxDuplicated: z.number().int().min(0).default(0),
         maxUnexpected: z.number().int().min(0).default(0),
       })
-      .default({ drain: 30_000, maxLost: 0, maxFailed: 0, maxDuplicated: 0, maxUnexpected: 0 }),
+      .default({
+        drain: 30_000,
+        maxLost: 0,
+        maxFailed: 0,
+        failsWith: [],
+        maxDuplicated: 0,
+        maxUnexpected: 0,
+      }),
     abort: z.array(Abort).default([]),
   }),
 });

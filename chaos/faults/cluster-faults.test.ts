@@ -266,6 +266,28 @@ describe('node-drained', () => {
   });
 });
 
+describe('what is found is what is put back', () => {
+  it('a node that its owner has closed stays closed, and is not drained', async () => {
+    const answers = { 'get pods --selector=app=gateway': 'one two', 'get nodes': 'one' };
+    const { drivers, asked } = lab(answers);
+    const fault = nodeDrained.arm('it', { of: 'gateway' }, drivers);
+    await fault.rehearse?.();
+    expect(asked.at(-1)).toMatch(/^drain two .*--dry-run=server/);
+    expect(fault.undo).toMatchObject([{ object: 'node/two' }]);
+    await fault.inject(() => {});
+    expect(asked.at(-1)).toMatch(/^drain two /);
+  });
+
+  it('DNS gets back as many replicas as it had', async () => {
+    const { drivers, asked } = lab({ 'get deployment/coredns': '3' });
+    const fault = dnsGone.arm('it', {}, drivers);
+    await fault.rehearse?.();
+    expect(fault.undo).toMatchObject([{ replicas: 3 }]);
+    await fault.revert();
+    expect(asked.at(-1)).toMatch(/^scale deployment\/coredns --replicas=3/);
+  });
+});
+
 describe('pod-killed', () => {
   it('kills again and again until the revert', async () => {
     const { drivers, asked } = lab();

@@ -24,7 +24,10 @@ export const componentKilled: FaultKind = {
     const components = required(drivers.components, 'components');
     const component = String(params.component);
     return {
-      undo: components.undoOf(component),
+      // As it is found when it is rehearsed.
+      get undo() {
+        return components.undoOf(component);
+      },
       rehearse: () => components.rehearse(component),
       async inject(allow) {
         allow(await components.impact(component));

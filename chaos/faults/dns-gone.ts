@@ -18,7 +18,7 @@ export const dnsGone: FaultKind = {
     (abilities.cluster?.shells.includes('receiver')
       ? undefined
       : 'there is no receiver with a shell to look from: what names resolve to could not be seen'),
-  undo: () => `${DNS} is scaled back to ${REPLICAS}`,
+  undo: () => `${DNS} is scaled back to what it was`,
   probe: () => "the receiver's pod can not resolve the broker's name",
   rights: (_params, cluster) => [
     ...scaling(SYSTEM, 'deployments'),
@@ -28,12 +28,20 @@ export const dnsGone: FaultKind = {
   lasts: true,
   arm(_name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
-    const undo = cluster.undo.scale(DNS, REPLICAS, SYSTEM);
+    // As many as are found: a cluster of the user's own may have another number than kubeadm's.
+    let found = REPLICAS;
+    const undo = () => cluster.undo.scale(DNS, found, SYSTEM);
     const scale = (replicas: number, ...flags: string[]) =>
       cluster.kubectl('scale', DNS, `--replicas=${replicas}`, `--namespace=${SYSTEM}`, ...flags);
     return {
-      undo: [undo],
-      rehearse: async () => void (await scale(0, '--dry-run=server')),
+      get undo() {
+        return [undo()];
+      },
+      async rehearse() {
+        const path = ['--output=jsonpath={.spec.replicas}', `--namespace=${SYSTEM}`];
+        found = Number(await cluster.kubectl('get', DNS, ...path)) || REPLICAS;
+        await scale(0, '--dry-run=server');
+      },
       async inject(allow) {
         const selector = ['--selector=k8s-app=kube-dns', `--namespace=${SYSTEM}`, '--output=name'];
         const pods = (await cluster.kubectl('get', 'pods', ...selector)).trim().split(/\s+/).filter(Boolean);
@@ -46,7 +54,7 @@ export const dnsGone: FaultKind = {
         return `${DNS} scaled to 0`;
       },
       async revert() {
-        await scale(REPLICAS);
+        await scale(found);
       },
       async probe() {
         const [pod] = cluster.podsOf('receiver');
@@ -60,7 +68,7 @@ export const dnsGone: FaultKind = {
           detail: `getent hosts rabbitmq in ${pod}: ${said.trim().replaceAll(/\s+/g, ' ')}`,
         };
       },
-      audit: async () => leftover(undo),
+      audit: async () => leftover(undo()),
     };
   },
 };

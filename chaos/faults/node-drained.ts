@@ -28,22 +28,24 @@ export const nodeDrained: FaultKind = {
     const cluster = required(drivers.cluster, 'the cluster');
     const component = String(params.of);
     // Which one it will be is known at the injection only.
-    const undo = cluster.workers.map(({ name }) =>
-      cluster.undo.patch(`node/${name}`, {
-        patch: { spec: { unschedulable: null } },
-        field: '{.spec.unschedulable}',
-        value: '',
-      }),
-    );
+    /** Without those that their owner has closed: these stay closed. */
+    let open = cluster.workers.map(({ name }) => name);
+    const undo = () =>
+      open.map((name) =>
+        cluster.undo.patch(`node/${name}`, {
+          patch: { spec: { unschedulable: null } },
+          field: '{.spec.unschedulable}',
+          value: '',
+        }),
+      );
     let drained: string | undefined;
     const nodesOf = async () => {
       const which = [selectorOf(cluster, component), '--output=jsonpath={.items[*].spec.nodeName}'];
       return (await cluster.kubectl('get', 'pods', ...which)).trim().split(/\s+/).filter(Boolean);
     };
     const choose = async () => {
-      const workers = cluster.workers.map(({ name }) => name);
-      const node = (await nodesOf()).find((name) => workers.includes(name));
-      if (node === undefined) throw new HarnessError(`no pod of ${component} is on a worker`);
+      const node = (await nodesOf()).find((name) => open.includes(name));
+      if (node === undefined) throw new HarnessError(`no pod of ${component} is on a worker that takes pods`);
       return node;
     };
     const drain = (node: string, ...flags: string[]) => {
@@ -51,8 +53,15 @@ export const nodeDrained: FaultKind = {
       return cluster.kubectl('drain', node, ...what, `--timeout=${DRAINED_WITHIN_S}s`, ...flags);
     };
     return {
-      undo,
-      rehearse: async () => void (await drain(await choose(), '--dry-run=server')),
+      get undo() {
+        return undo();
+      },
+      async rehearse() {
+        const path = '--output=jsonpath={.items[?(@.spec.unschedulable==true)].metadata.name}';
+        const closed = (await cluster.kubectl('get', 'nodes', path)).trim().split(/\s+/);
+        open = open.filter((name) => !closed.includes(name));
+        await drain(await choose(), '--dry-run=server');
+      },
       async inject(allow) {
         const node = await choose();
         allow(await cluster.impactOfNode(node));
@@ -77,7 +86,7 @@ export const nodeDrained: FaultKind = {
           detail: `${drained} ${closed.trim() === 'true' ? 'takes no pods' : 'takes pods'}, ${there} of ${component} on it`,
         };
       },
-      audit: async () => undo.flatMap(leftover),
+      audit: async () => undo().flatMap(leftover),
     };
   },
 };

@@ -14,6 +14,8 @@ const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 /** Source of status, code and text: ECR's answer to docker push over its limits ("toomanyrequests: Rate exceeded"). */
 const BODY = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] });
 let bucket: TokenBucket | undefined;
+/** Of the probe, which must neither take the platform's share nor be seen by it; the same limit. */
+let probeBucket: TokenBucket | undefined;
 let gone = false;
 let throttled = 0;
 
@@ -22,8 +24,10 @@ const proxy = createServer((incoming, outgoing) => {
     incoming.socket.destroy();
     return;
   }
-  if (bucket && !bucket.take(performance.now())) {
-    if (!incoming.headers[PROBE_HEADER]) throttled++;
+  const isProbe = incoming.headers[PROBE_HEADER] !== undefined;
+  const limit = isProbe ? probeBucket : bucket;
+  if (limit && !limit.take(performance.now())) {
+    if (!isProbe) throttled++;
     // The body of a refused upload is read and dropped: closing early would look like a network fault.
     incoming.resume();
     outgoing
@@ -62,9 +66,13 @@ const control = createServer((incoming, outgoing) => {
     if (incoming.method === 'PUT') {
       const wanted = JSON.parse(text) as { ratePerSecond: number; burst: number } | { gone: true };
       if ('gone' in wanted) gone = true;
-      else bucket = new TokenBucket(wanted.ratePerSecond, wanted.burst, performance.now());
+      else
+        [bucket, probeBucket] = [0, 1].map(
+          () => new TokenBucket(wanted.ratePerSecond, wanted.burst, performance.now()),
+        );
     } else if (incoming.method === 'DELETE') {
       bucket = undefined;
+      probeBucket = undefined;
       gone = false;
     }
     outgoing.end(JSON.stringify({ throttled }));

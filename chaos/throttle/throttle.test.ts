@@ -61,6 +61,8 @@ describe('registry-throttled through the real proxy', () => {
     expect((await fault.probe()).seen).toBe(false);
     await fault.inject(() => {});
     expect(await fault.probe()).toMatchObject({ seen: false, detail: expect.stringMatching(/own 0$/) });
+    // The probe was refused, and took nothing of what the platform may ask for.
+    for (const _ of [1, 2]) expect((await fetch(`${throttle.registryUrl}/v2/`)).status).toBe(200);
     const refused = await fetch(`${throttle.registryUrl}/v2/`, { method: 'POST', body: 'x'.repeat(100_000) });
     expect([refused.status, await refused.json()]).toEqual([
       429,

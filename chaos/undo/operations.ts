@@ -166,12 +166,14 @@ function nftTables(): string[] {
   try {
     const listing = execFileSync('nft', ['list', 'tables', 'inet'], {
       encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     return [...listing.matchAll(/^table inet (\S+)/gm)].map((m) => m[1] as string);
-  } catch {
-    // Without nft, or the right to use it, no table can have been made by us either.
-    return [];
+  } catch (error) {
+    // Without nft, or the right to use it, no table can have been made by us either. Anything else says nothing of tables.
+    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
+    if (code === 'ENOENT' || /Operation not permitted/.test(stderr ?? '')) return [];
+    throw error;
   }
 }
 

@@ -85,6 +85,7 @@ export function judgeMayFire(s: Setting, f: Findings): Timings {
   if (contract.fault !== undefined && own.length === 0)
     f.blocking.push(`the plan has no fault ${contract.fault}`);
   excuse(s, f);
+  judgeLeftOn(s, own, f);
   f.good.push(fired ? 'it fired because of the fault' : 'it did not fire');
   const fault = own.find((x) => x.effectGoneMs !== null);
   return fired && contract.clearsWithinMs !== undefined && fault
@@ -135,11 +136,46 @@ export function judgeMustFire(s: Setting, f: Findings): Timings {
   else if (deliveryMs > limit)
     f.absent.push(`it was delivered ${seconds(deliveryMs)} after the effect: later than ${seconds(limit)}`);
 
+  judgeLasting(s, fault, f);
   const clearMs = first && contract.clearsWithinMs !== undefined ? judgeClearing(s, fault, f) : null;
   f.good.push(
     `firing ${seconds(detectionMs)} and delivered ${seconds(deliveryMs)} after the effect${clearMs === null ? '' : `, cleared ${seconds(clearMs)} after its end`}`,
   );
   return { detectionMs, deliveryMs, clearMs };
+}
+
+/** Who hears `resolved` while the fault is still there takes it for over. */
+function judgeLasting({ history, plan }: Setting, fault: FaultFacts, f: Findings): void {
+  const { injectingMs, revertingMs, planned } = fault;
+  if (planned.watchEveryMs === null || injectingMs === null || revertingMs === null) return;
+  const ends = firingOf(history)
+    .filter((i) => i.fromMs >= injectingMs && i.fromMs < revertingMs)
+    .map((i) => i.toMs);
+  // As late as what it is computed from may be.
+  const early = revertingMs - (plan.scrapeMs + plan.evaluationMs + plan.slackMs);
+  const last = ends.at(-1);
+  if (last !== undefined && last !== null && last < early)
+    f.absent.push(`it stopped firing ${seconds(revertingMs - last)} before the fault was reverted`);
+}
+
+/**
+ * An alert that may fire because of a fault must not stay on when all is over: then the platform did not come back, or the alert does not.
+ * Over is when the effect is gone, and the longest recovery that the plan allows and what the rule looks back on have passed.
+ */
+function judgeLeftOn({ contract, history, plan, endMs }: Setting, faults: FaultFacts[], f: Findings): void {
+  const left = firingOf(history).find((i) => i.toMs === null);
+  const gone = faults.map((x) => x.effectGoneMs);
+  if (!left || gone.length === 0 || gone.some((t) => t === null)) return;
+  const rules = plan.rules.filter((r) => r.alert === contract.alert);
+  const memory = Math.max(0, ...rules.map((r) => r.rangeMs + r.forMs));
+  const recovery = Math.max(0, ...plan.recovery.map((r) => r.rtoMs));
+  const margin = plan.slackMs + plan.scrapeMs + plan.evaluationMs;
+  const over =
+    Math.max(...gone.map((t) => t ?? 0)) + Math.max(memory, recovery, contract.clearsWithinMs ?? 0) + margin;
+  if (endMs > over)
+    f.seen.push(
+      `it fired at ${seconds(left.fromMs)} and still did at the end, ${seconds(endMs - over)} after all should have been over`,
+    );
 }
 
 /** Inactive, and every instance's last notification `resolved`, by the deadline. Returns effect gone -> inactive, ms. */

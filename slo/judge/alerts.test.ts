@@ -117,6 +117,15 @@ describe('must-fire', () => {
       'no fault excuses',
     ],
     [
+      'was resolved in the middle of the fault',
+      (r) => {
+        shift(r, (a) => a.alert === 'BuilderServiceDown' && a.state === 'inactive', 26_000);
+        shift(r, (a) => a.alert === 'BuilderServiceDown' && a.state === 'resolved', 26_500);
+      },
+      'fail',
+      'it stopped firing 14.001 s before the fault was reverted',
+    ],
+    [
       'did not clear',
       (r) => keep(r.alerts, (a) => a.state !== 'inactive'),
       'fail',
@@ -240,6 +249,20 @@ describe('may-fire', () => {
         check(await judged((r) => r.alerts.push(...fired('RabbitMQQueueBacklog', from, from + 500))), MAY)
           .verdict,
       ).toBe('fail');
+  });
+  it('must not stay on when all is over', async () => {
+    const left = await judged((r) => r.alerts.push(...fired('RabbitMQQueueBacklog', 25_000, null)));
+    expect(check(left, MAY)).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('still did at the end'),
+    });
+    expect(left.verdict).toBe('fail');
+    // Too early to say: what it looks back on is not over.
+    const early = await judged((r) => {
+      for (const rule of r.plan.rules) if (rule.alert === 'RabbitMQQueueBacklog') rule.rangeMs = 60_000;
+      r.alerts.push(...fired('RabbitMQQueueBacklog', 25_000, null));
+    });
+    expect(check(early, MAY).verdict).toBe('pass');
   });
   it('delivered outside of the span is not excused', async () => {
     expect(

@@ -65,10 +65,11 @@ function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
     ];
   if (f.revertingMs !== null && f.revertedMs === null)
     return ['error', 'its revert was begun and never completed'];
+  // The audit is clean: nothing is left of the fault. Whether the platform did not come back, others judge, and outweigh this.
   if (f.revertedMs !== null && f.effectGoneMs === null)
     return [
-      'error',
-      `its effect was not gone within ${seconds(planned.effectWithinMs)} of the revert: ${f.detail}`,
+      f.auditClean ? 'unknown' : 'error',
+      `its effect was not gone within ${seconds(planned.effectWithinMs)} of the revert${f.auditClean ? ', though nothing of it is left: what it hit did not come back in that time' : ''}: ${f.detail}`,
     ];
   if (
     f.revertedMs !== null &&
@@ -76,7 +77,7 @@ function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
     f.effectGoneMs - f.revertedMs > planned.effectWithinMs
   ) {
     return [
-      'error',
+      f.auditClean ? 'unknown' : 'error',
       `its effect was gone ${seconds(f.effectGoneMs - f.revertedMs)} after the revert, later than ${seconds(planned.effectWithinMs)}`,
     ];
   }

@@ -240,7 +240,7 @@ describe('a lost or changed line of the journal', () => {
     [
       'effect not gone',
       (r) => keep(r.journal, (e) => e.type !== 'fault.effect-gone'),
-      'error',
+      'unknown',
       'fault/kill-builder',
     ],
     [
@@ -523,6 +523,87 @@ describe('what went wrong without a word', () => {
     });
     expect(check(allowed, 'ledger/failed').verdict).toBe('pass');
     expect(allowed.verdict).toBe('pass');
+  });
+
+  describe('a fault with which everything must fail', () => {
+    const inside = (r: SyntheticRun) =>
+      r.ledger.filter(
+        ({ accepted, sent_us, first_processed_us }) =>
+          accepted &&
+          (sent_us ?? 0) >= TIMES.effectSeen * 1000 &&
+          (first_processed_us ?? Number.POSITIVE_INFINITY) <= TIMES.revert * 1000,
+      );
+    /** The builder's death lets nothing be processed: here it is as if each ended in an error instead. */
+    const failing = (r: SyntheticRun) => {
+      r.plan.ledger.failsWith = ['kill-builder'];
+      for (const row of r.ledger.filter(
+        ({ sent_us }) => (sent_us ?? 0) >= 20_300_000 && (sent_us ?? 0) < 39_000_000,
+      ))
+        Object.assign(row, {
+          ...{ result: 'failed', artifact: null, artifact_found: null },
+          first_processed_us: (row.sent_us ?? 0) + 500_000,
+        });
+    };
+    const FAILS = 'ledger/fails-with/kill-builder';
+
+    it('excuses what failed while it lasted, and holds when all of it did', async () => {
+      const verdict = await judged(failing);
+      expect(check(verdict, 'ledger/failed').verdict).toBe('pass');
+      expect(check(verdict, 'ledger/failed').message).toMatch(/^0 of 240 .*, beside \d+ that had to/);
+      expect(check(verdict, FAILS)).toMatchObject({ verdict: 'pass' });
+    });
+
+    it('excuses nothing before and after', async () => {
+      const verdict = await judged((r) => {
+        failing(r);
+        for (const row of [...r.ledger.slice(0, 1), ...r.ledger.slice(-2)]) row.result = 'failed';
+      });
+      expect(check(verdict, 'ledger/failed')).toMatchObject({
+        verdict: 'fail',
+        message: expect.stringMatching(/^3 of 240/),
+      });
+    });
+
+    it('fails when something succeeded without what it needs', async () => {
+      const verdict = await judged((r) => {
+        failing(r);
+        for (const row of inside(r).slice(0, 2)) row.result = 'completed';
+      });
+      expect(check(verdict, FAILS)).toMatchObject({
+        verdict: 'fail',
+        message: expect.stringContaining('2 events succeeded without what they need'),
+      });
+    });
+
+    it('is unknown when it is not proven, or nothing was processed while it lasted', async () => {
+      const unproven = await judged((r) => {
+        failing(r);
+        keep(r.journal, (e) => e.type !== 'fault.effect-seen');
+      });
+      expect(check(unproven, FAILS).verdict).toBe('unknown');
+      const idle = await judged((r) => {
+        r.plan.ledger.failsWith = ['kill-builder'];
+        for (const row of inside(r)) row.first_processed_us = 45_000_000;
+      });
+      expect(check(idle, FAILS)).toMatchObject({
+        verdict: 'unknown',
+        message: expect.stringContaining('nothing that was sent in that time was processed in it'),
+      });
+    });
+  });
+
+  it('what the fault hit does not come back, though nothing of it is left: that is not the harness’s failure', async () => {
+    const verdict = await judged((r) => keep(r.journal, (e) => e.type !== 'fault.effect-gone'));
+    expect(check(verdict, 'fault/kill-builder')).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('did not come back in that time'),
+    });
+    const leaking = await judged((r) => {
+      keep(r.journal, (e) => e.type !== 'fault.effect-gone');
+      for (const e of r.journal)
+        if (e.type === 'fault.audit') Object.assign(e, { clean: false, leaks: ['a rule'] });
+    });
+    expect(check(leaking, 'fault/kill-builder').verdict).toBe('error');
   });
 
   it('a build that is said to be complete and names no image: fail', async () => {

@@ -65,6 +65,27 @@ describe('recovery of requests', () => {
     expect(Math.abs((measured?.tookMs ?? 0) - 3900)).toBeLessThan(120);
   });
 
+  it('did not last when as many bad windows in a row follow as good ones made it', async () => {
+    const relapse = (fromMs: number, toMs: number) => async () =>
+      check(
+        await judged((r) => {
+          outage(r, 41_000);
+          for (const x of r.requests.filter(
+            (q) =>
+              q.stream === 'invocations' && q.intended_us >= fromMs * 1000 && q.intended_us < toMs * 1000,
+          ))
+            Object.assign(x, { outcome: 'failed', status: 503 });
+        }),
+        'recovery/calls-back',
+      );
+    expect(await relapse(50_100, 53_100)()).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('it did not last: 3 bad windows in a row from 10 s'),
+    });
+    // One bad moment is no relapse.
+    expect((await relapse(50_100, 51_100)()).verdict).toBe('pass');
+  });
+
   it('fails when it is later than the objective plus slack', async () => {
     const verdict = await judged((r) => outage(r, reverted + 8200));
     expect(check(verdict, 'recovery/calls-back')).toMatchObject({

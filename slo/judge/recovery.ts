@@ -3,7 +3,7 @@
  *
  * Windows of `windowMs` follow each other from the instant at which the fault was reverted. A window is good when it has rows and
  * the good ones reach the target. The service has recovered when `windows` good windows follow each other; the first such row of
- * windows counts. Of a contract that counts from the injection, for what must recover while the fault is there, the windows
+ * windows counts, unless as many bad ones in a row come later. Of a contract that counts from the injection, for what must recover while the fault is there, the windows
  * follow each other from the injection to the revert, and the good ones must last until then. That alone would be as coarse as a window, so the instant is refined in two steps:
  *  1. Where the good state begins: in the first good window and the one before it, the split of the rows (in the order of
  *     their clock) that leaves the fewest good rows before and bad rows after it; of several, the latest.
@@ -154,6 +154,14 @@ async function judge(
     fromInjectMs: fault.injectedMs === null ? null : at / 1000 - fault.injectedMs,
     censoredAtMs: null,
   };
+  // Of a contract that counts from the injection, the streak is the last one by its own rule.
+  const relapse = r.from === 'revert' ? relapseAfter(windows, first + r.windows, lastK, r) : null;
+  if (relapse !== null)
+    return say(
+      'fail',
+      `recovered ${seconds(tookMs)} after the ${r.from}, and it did not last: ${r.windows} bad windows in a row from ${seconds(relapse * r.windowMs)} after it`,
+      times,
+    );
   if (tookMs > limitMs)
     return say(
       'fail',
@@ -182,6 +190,25 @@ function firstStreak(good: ReadonlySet<number>, lastK: number, length: number): 
   for (let k = 0; k <= lastK; k++) {
     run = good.has(k) ? run + 1 : 0;
     if (run === length) return k - length + 1;
+  }
+  return null;
+}
+
+/**
+ * As many bad windows in a row as good ones make a recovery; windows without a row say nothing. @returns the first of them
+ * @param fromK where the good streak ends
+ */
+function relapseAfter(
+  windows: WindowRow[],
+  fromK: number,
+  lastK: number,
+  { target, windows: length }: RecoveryContract,
+): number | null {
+  let run: number[] = [];
+  for (const { k, n, good } of windows) {
+    if (k < fromK || k > lastK) continue;
+    run = good / n >= target ? [] : [...run, k];
+    if (run.length === length) return run[0] ?? null;
   }
   return null;
 }

@@ -90,6 +90,9 @@ export function componentDriver(
     const names = await cluster.kubectl('get', 'pods', `--namespace=${namespace}`, ...which);
     return names.trim().split(/\s+/).filter(Boolean);
   };
+  /** How many a component had when its fault was rehearsed: on a cluster of the user's own, others than ours may be the right number. */
+  const found = new Map<string, number>();
+  const replicasOf = (component: string) => found.get(component) ?? ownerOf(owners, component).replicas;
   return {
     names: () => Object.keys(owners),
     async impact(component) {
@@ -102,13 +105,17 @@ export function componentDriver(
       };
     },
     undoOf(component) {
-      const { object, replicas, namespace } = ownerOf(owners, component);
-      return [cluster.undo.scale(object, replicas, namespace)];
+      const { object, namespace } = ownerOf(owners, component);
+      return [cluster.undo.scale(object, replicasOf(component), namespace)];
     },
     async rehearse(component) {
       const { object, namespace } = ownerOf(owners, component);
-      const where = [`--namespace=${namespace}`, '--dry-run=server'];
-      await cluster.kubectl('scale', object, '--replicas=0', ...where);
+      const where = `--namespace=${namespace}`;
+      const replicas = Number(
+        await cluster.kubectl('get', object, where, '--output=jsonpath={.spec.replicas}'),
+      );
+      if (replicas > 0) found.set(component, replicas);
+      await cluster.kubectl('scale', object, '--replicas=0', where, '--dry-run=server');
     },
     async hold(component) {
       const { object, namespace } = ownerOf(owners, component);
@@ -121,8 +128,9 @@ export function componentDriver(
       return `${object} scaled to 0, ${pods.join(', ')} deleted without grace`;
     },
     async release(component) {
-      const { object, replicas, namespace } = ownerOf(owners, component);
-      await cluster.kubectl('scale', object, `--replicas=${replicas}`, `--namespace=${namespace}`);
+      const { object, namespace } = ownerOf(owners, component);
+      const replicas = `--replicas=${replicasOf(component)}`;
+      await cluster.kubectl('scale', object, replicas, `--namespace=${namespace}`);
     },
     pause: cannotPause,
     resume: cannotPause,
