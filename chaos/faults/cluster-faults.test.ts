@@ -266,6 +266,24 @@ describe('node-drained', () => {
   });
 });
 
+it('component-stressed takes what the component uses by itself for no stress', async () => {
+  const { drivers, injected } = lab();
+  const cluster = drivers.cluster as ClusterDriver;
+  const uses = (cores: number) => {
+    cluster.shell = async () => `1000000000\n5000\n2000000000\n${5000 + cores * 1e9}\n`;
+  };
+  const fault = componentStressed.arm('it', { component: 'builder', workers: 1 }, drivers);
+  uses(0.5);
+  await fault.inject(() => {});
+  expect(injected).toHaveLength(1);
+  expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-1 uses 0.50 cores, 0.50 before' });
+  uses(1.2);
+  expect((await fault.probe()).seen).toBe(true);
+  // Works off what waited, after the revert: its own work again.
+  uses(0.7);
+  expect((await fault.probe()).seen).toBe(false);
+});
+
 describe('what is found is what is put back', () => {
   it('a node that its owner has closed stays closed, and is not drained', async () => {
     const answers = { 'get pods --selector=app=gateway': 'one two', 'get nodes': 'one' };
@@ -460,9 +478,9 @@ describe('component-stressed', () => {
       cluster.shell = async () => `1000000000\n500\n${1e9 + within}\n${500 + nanoseconds}\n`;
     };
     used(0.2e9, 0.3e9);
-    expect(await fault.probe()).toEqual({ seen: true, detail: 'builder-1 uses 0.67 cores' });
+    expect(await fault.probe()).toEqual({ seen: true, detail: 'builder-1 uses 0.67 cores, 0.00 before' });
     used(0.2e9, 1e9);
-    expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-1 uses 0.20 cores' });
+    expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-1 uses 0.20 cores, 0.00 before' });
   });
 });
 

@@ -40,7 +40,7 @@ export const componentStressed: FaultKind = {
   probe: ({ component, workers, memoryMiB }) =>
     workers === undefined
       ? `${component}'s own cgroup holds more than ${TAKEN * Number(memoryMiB)} MiB on top of what it held before`
-      : `${component}'s own cgroup has used more than ${BUSY * Number(workers)} cores`,
+      : `${component}'s own cgroup uses more than ${BUSY * Number(workers)} cores on top of what it used before`,
   rights: (_params, cluster) => [chaosObject(cluster, 'stresschaos'), ...lookFrom(cluster)],
   lasts: true,
   arm(name, params, drivers) {
@@ -74,13 +74,20 @@ export const componentStressed: FaultKind = {
       const { pod, numbers } = await read(MEMORY);
       return { pod, mib: (numbers[0] as number) / MIB };
     };
-    /** What it held before, its own. */
+    const usedCores = async () => {
+      const { pod, numbers } = await read(USAGE);
+      const [from = 0, used = 0, to = 0, usedThen = 0] = numbers;
+      return { pod, cores: (usedThen - used) / (to - from) };
+    };
+    /** What it held, and used, before: its own. */
     let ownMib: number | undefined;
+    let ownCores = 0;
     return {
       ...throughChaosMesh(cluster, chaos),
       async inject(allow) {
-        if (workers === undefined) ownMib = (await heldMib()).mib;
         allow(cluster.impactOfPods(component));
+        if (workers === undefined) ownMib = (await heldMib()).mib;
+        else ownCores = (await usedCores()).cores;
         await cluster.inject(chaos);
         return workers === undefined
           ? `${memoryMiB} MiB are taken in the container of ${component}`
@@ -95,10 +102,11 @@ export const componentStressed: FaultKind = {
             detail: `${pod} holds ${Math.round(mib)} MiB, ${Math.round(more)} more than before`,
           };
         }
-        const { pod, numbers } = await read(USAGE);
-        const [from = 0, used = 0, to = 0, usedThen = 0] = numbers;
-        const cores = (usedThen - used) / (to - from);
-        return { seen: cores > BUSY * workers, detail: `${pod} uses ${cores.toFixed(2)} cores` };
+        const { pod, cores } = await usedCores();
+        return {
+          seen: cores - ownCores > BUSY * workers,
+          detail: `${pod} uses ${cores.toFixed(2)} cores, ${ownCores.toFixed(2)} before`,
+        };
       },
     };
   },

@@ -52,6 +52,19 @@ describe('delete-object', () => {
     expect(calls().some((call) => call.includes('"finalizers":null'))).toBe(true);
   });
 
+  it('ends the pods of a namespace without their grace only where it is told', async () => {
+    const namespace = { ...operation(), object: 'namespace/lab', namespace: undefined } as UndoOperation;
+    await carryOut(namespace);
+    expect(calls().some((call) => call.includes('delete pods'))).toBe(false);
+    await carryOut({ ...namespace, now: true } as UndoOperation);
+    const order = calls().flatMap((call) => / delete (namespace\/lab|pods --all)/.exec(call)?.[1] ?? []);
+    // First the namespace, or what holds the pods would make new ones.
+    expect(order.slice(-2)).toEqual(['namespace/lab', 'pods --all']);
+    expect(calls().find((call) => call.includes('delete pods'))).toMatch(
+      /--namespace=lab .*--grace-period=0 --force/,
+    );
+  });
+
   it('says so when the cluster does not answer', async () => {
     writeFileSync(path('kubectl'), '#!/bin/sh\necho "connection refused" >&2\nexit 1\n');
     await expect(carryOut(operation())).rejects.toThrow(/connection refused/);

@@ -17,7 +17,13 @@ export const UndoOperation = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('delete-nft-table'), table: z.string() }),
   z.strictObject({ op: z.literal('remove-directory'), path: z.string() }),
   /** `object`: kind/name, as kubectl has it. */
-  z.strictObject({ op: z.literal('delete-object'), ...Kubectl, object: z.string() }),
+  z.strictObject({
+    op: z.literal('delete-object'),
+    ...Kubectl,
+    object: z.string(),
+    /** Of a namespace: its pods without their grace, which half a minute of every run would be. */
+    now: z.boolean().optional(),
+  }),
   /** All objects of a kind in the namespace; what their finalizers wait for may be gone. */
   z.strictObject({
     op: z.literal('delete-all'),
@@ -202,8 +208,18 @@ function objectThere(operation: Extract<OnCluster, { object: string }>): boolean
 function deleteObject(operation: Extract<OnCluster, { op: 'delete-object' }>): void {
   kubectl(operation, ['delete', operation.object, '--ignore-not-found', '--wait=false']);
   const isNamespace = operation.object.startsWith('namespace/');
+  if (isNamespace && operation.now) endPods(operation);
   const gone = isGone(operation, [operation.object], isNamespace ? GONE_WITHIN_S : FORCED_AFTER_S);
   if (!gone && !isNamespace && objectThere(operation)) force(operation, operation.object);
+}
+
+/** From here on nothing makes new ones in a namespace that is on its way out. What does not go at once goes with its grace. */
+function endPods(operation: Extract<OnCluster, { op: 'delete-object' }>): void {
+  const where = { ...operation, namespace: operation.object.replace(/^namespace\//, '') };
+  try {
+    const now = ['--grace-period=0', '--force', '--wait=false'];
+    kubectl(where, ['delete', 'pods', '--all', '--ignore-not-found', ...now]);
+  } catch {}
 }
 
 function isGone(operation: OnCluster, objects: string[], seconds: number): boolean {

@@ -100,8 +100,10 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
   // Also where it only would be in the way of another platform: the functions go with their kind.
   for (const object of [`namespace/${NAMESPACE}`, CRD]) await refuseTaken(cluster, object);
   // In the reverse order: first the namespace with its functions, then what they are.
-  for (const object of [CRD, `namespace/${NAMESPACE}`])
-    request.undo.record('deploy the platform', { op: 'delete-object', ...way, object });
+  request.undo.record('deploy the platform', { op: 'delete-object', ...way, object: CRD });
+  request.undo.record('deploy the platform', {
+    ...{ op: 'delete-object', ...way, object: `namespace/${NAMESPACE}`, now: true },
+  });
   await recordNodeRights(cluster, request.undo, way, NAMESPACE);
 
   const [throttlePort, controlPort] = await freePorts(2);
