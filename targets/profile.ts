@@ -36,7 +36,10 @@ const Speaks = z.discriminatedUnion('by', [
     namespace: KubernetesName,
     /** Set on functions that the harness makes. */
     finalizers: z.array(z.string()).default([]),
-    /** `spec` of such a function, without its scaling; `{{name}}` anywhere in it is the function's name. */
+    /**
+     * `spec` of such a function, without its scaling; `{{name}}` anywhere in it is the function's name, `{{id}}` the id of the event that asks
+     * for its build: with that in its code, no image of an earlier run can be taken for it.
+     */
     function: z.record(z.string(), z.unknown()),
     /** Names of the fields of `spec.scaling`. */
     scaling: z.strictObject({ min: z.string(), max: z.string(), concurrency: z.string() }),

@@ -65,7 +65,8 @@ export function lambdaFunction(
   id?: string,
 ): object {
   const { min, max, concurrency } = speaks.scaling;
-  const spec = JSON.parse(JSON.stringify(speaks.function).replaceAll('{{name}}', wanted.name)) as object;
+  const text = JSON.stringify(speaks.function).replaceAll('{{name}}', wanted.name);
+  const spec = JSON.parse(text.replaceAll('{{id}}', id ?? '')) as object;
   return {
     apiVersion: `${LAMBDA.group}/${LAMBDA.version}`,
     kind: LAMBDA.kind,

@@ -65,4 +65,8 @@ it('makes a function as the profile has it, with the event that asks for it', ()
       source: { inline: { code: expect.stringContaining("name: 'a-1'") } },
     },
   });
+  // So that the image of another run's build of that name can not be taken for this one's.
+  const codeOf = (id?: string) => JSON.stringify(lambdaFunction(speaks, { name: 'a-1' }, id));
+  expect(codeOf('id-1')).toContain("build: 'id-1'");
+  expect(codeOf()).not.toContain('{{');
 });
