@@ -9,6 +9,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bundle } from '../../evidence/bundle.ts';
+import { Engine } from '../../kind/engine.ts';
+import { ADD_ONS } from '../../kind/pins.ts';
+import { commandsFrom } from '../../kind/published.ts';
+import { readClusterState } from '../../kind/state.ts';
 import { optionsOf, PACES } from '../../scripts/pace.ts';
 import { bundles, faultline, onlyBundle, verdictOf } from '../faultline.ts';
 
@@ -84,6 +88,32 @@ describe.skipIf(process.env.FAULTLINE_KIND !== 'yes')('on a kind cluster', () =>
       expect.arrayContaining(['receiver', 'builder', 'gateway', 'operator', 'rabbitmq', 'build']),
     );
     for (const { id } of images) expect(id).toMatch(/sha256:[0-9a-f]{64}$/);
+  });
+
+  it('takes a command out of an image of a registry by its digest, and leaves the engine as it was', async () => {
+    const { engine, registry, images } = readClusterState();
+    const [, name, tag] = /\/([^/]+):([^:]+)$/.exec(images.kaniko) ?? [];
+    const manifest = await fetch(`http://${registry}/v2/${name}/manifests/${tag}`, {
+      method: 'HEAD',
+      headers: { accept: 'application/vnd.docker.distribution.manifest.v2+json' },
+    });
+    const image = `${registry}/${name}:${tag}@${manifest.headers.get('docker-content-digest')}`;
+    const source = { ...ADD_ONS.kaniko, published: [{ image, files: { executor: '/kaniko/executor' } }] };
+    const docker = new Engine(engine);
+    const before = await docker.docker(['images', '--all', '--digests', '--quiet']);
+    const cache = bundles();
+    const options = { engine: docker, tell: () => {}, cache };
+    const { get, provenance } = commandsFrom('published', options);
+    const taken = readFileSync(join(await get('kaniko', source), 'executor'));
+    // As the cluster's own image was made from it, whichever way that was had.
+    const own = await commandsFrom('auto', { engine: docker, tell: () => {} }).get('kaniko', ADD_ONS.kaniko);
+    expect(taken.equals(readFileSync(join(own, 'executor')))).toBe(true);
+    expect(provenance.kaniko).toBe(`taken from ${image}`);
+    expect(await docker.docker(['images', '--all', '--digests', '--quiet'])).toBe(before);
+
+    const wrong = image.replace(/[0-9a-f]{8}$/, '00000000');
+    const other = { ...source, published: [{ image: wrong, files: { executor: '/kaniko/executor' } }] };
+    await expect(get('kaniko', other)).rejects.toThrow(/can not be pulled: .*manifest unknown/);
   });
 
   // The others take longer: bench/defects.ts.
