@@ -10,11 +10,14 @@ import { basename, join, resolve } from 'node:path';
 const project = resolve(import.meta.dirname, '..');
 const { DEFECT = '', SCENARIO = '' } = process.env;
 
+/** So that a demo stays under six minutes; `SCENARIO=builds-parser-missing` shows it. */
+const LEFT_OUT = ['builds-parser-missing'];
+
 function scenarios(): string[] {
   const files = globSync('scenarios/*.yaml', { cwd: project }).sort();
   const wanted = SCENARIO.split(/[\s,]+/).filter((name) => name !== '');
-  if (wanted.length === 0) return files;
   const names = files.map((file) => basename(file, '.yaml'));
+  if (wanted.length === 0) return files.filter((_, i) => !LEFT_OUT.includes(names[i] as string));
   const unknown = wanted.filter((name) => !names.includes(name));
   if (unknown.length > 0) refuse(`no scenario '${unknown.join("', '")}'; there are: ${names.join(', ')}`);
   return wanted.map((name) => `scenarios/${name}.yaml`);
