@@ -49,6 +49,11 @@ export class Engine {
     return run('docker', args, { env: this.env });
   }
 
+  /** The same for clean-ups: it never throws, and runs also when everything else is interrupted. */
+  async undo(args: string[]): Promise<void> {
+    await exec('docker', args, { env: this.env, timeoutMs: 60_000 });
+  }
+
   async answers(): Promise<boolean> {
     // Not `docker info`, which ends well without an engine.
     const { code } = await exec('docker', ['version', '--format', '{{.Server.Version}}'], {

@@ -6,7 +6,6 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../base/errors.ts';
-import { exec } from '../tools/exec.ts';
 import { built, type Tell } from './cache.ts';
 import { run } from './command.ts';
 import { type Engine, runcWrapper } from './engine.ts';
@@ -245,8 +244,7 @@ async function withImages(engine: Engine, plain: string, tag: string): Promise<v
       tag,
     ]);
   } finally {
-    // Also when interrupted, which ends every other command.
-    await exec('docker', ['rm', '--force', '--volumes', container], { env: engine.env, timeoutMs: 60_000 });
+    await engine.undo(['rm', '--force', '--volumes', container]);
   }
 }
 

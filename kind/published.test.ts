@@ -53,7 +53,10 @@ function engine(act: { pull?: () => void; copy?: (to: string) => void } = {}): E
       calls.push(args[0] as string);
       if (args[0] === 'pull') act.pull?.();
       if (args[0] === 'cp') act.copy?.(args.at(-1) as string);
-      return 'c0ffee\n';
+      return '';
+    }
+    override async undo(args: string[]): Promise<void> {
+      calls.push(args[0] as string);
     }
   })(undefined);
 }
@@ -71,10 +74,10 @@ describe('commands of published images', () => {
     const { get, provenance } = from('auto', engine({ copy: (to) => writeFileSync(to, staticProgram()) }));
     const directory = await get('kaniko', SOURCE);
     expect(readFileSync(join(directory, 'executor'))).toEqual(staticProgram());
-    expect(calls).toEqual(['pull', 'create', 'cp', 'rm', 'rmi']);
+    expect(calls).toEqual(['pull', 'rm', 'create', 'cp', 'rm', 'rmi']);
     expect(provenance).toEqual({ kaniko: `taken from ${IMAGE}` });
     expect(await get('kaniko', SOURCE)).toBe(directory);
-    expect(calls).toHaveLength(5);
+    expect(calls).toHaveLength(6);
     expect(areCached('kaniko', SOURCE, cache)).toBe(true);
   });
 
@@ -105,6 +108,18 @@ describe('commands of published images', () => {
     expect(await get('kaniko', SOURCE)).toBe(join(cache, COMPILED));
     expect(calls).toEqual([]);
     expect(provenance).toEqual({ kaniko: 'built from example.com/kaniko@v1.23.2' });
+  });
+
+  it('are asked for of a registry that lacks one of them', async () => {
+    const lacks = () => {
+      throw new HarnessError('docker pull failed. Its last lines:\nmanifest unknown');
+    };
+    const { get } = from('published', engine({ pull: lacks }));
+    await expect(get('kaniko', SOURCE)).rejects.toThrow(/manifest unknown/);
+    await expect(get('other', { ...SOURCE, module: 'example.com/other' })).rejects.toThrow(
+      /manifest unknown/,
+    );
+    expect(calls).toEqual(['pull', 'pull']);
   });
 
   it('end the set-up where nothing else was wanted, with the words of the engine and the way out', async () => {

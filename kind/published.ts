@@ -2,6 +2,7 @@
  * Commands that upstream publishes, taken out of its images instead of being compiled: the same version, the same place in our images,
  * so both ways give the same cluster. Each image is named by the digest of its content (kind/pins.ts).
  */
+import { createHash } from 'node:crypto';
 import { chmodSync, closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { HarnessError, RefusedError } from '../base/errors.ts';
@@ -87,7 +88,9 @@ export function commandsFrom(
       return await takePublished(name, source, published);
     } catch (error) {
       if (!(error instanceof HarnessError)) throw error;
-      if (error instanceof PullError) unreachable.set(error.registry, error.message);
+      // One image that is not there says nothing of the others.
+      if (error instanceof PullError && /dial tcp|no such host|timeout|refused/i.test(error.message))
+        unreachable.set(error.registry, error.message);
       if (origin === 'published')
         throw new HarnessError(
           `${error.message}\nIMAGES=published takes ${name} from its published images only: IMAGES=source builds it, IMAGES=auto does where they can not be had`,
@@ -151,7 +154,10 @@ async function takeOut(
   const wasThere = await engine.hasImage(image);
   if (!wasThere) await pull(engine, image);
   // An image FROM scratch may name no command; this one is never started.
-  const container = (await engine.docker(['create', image, 'never-started'])).trim().split('\n').at(-1) ?? '';
+  const container = `faultline-${createHash('sha256').update(image).digest('hex').slice(0, 12)}`;
+  // Of one that was killed in the middle.
+  await engine.undo(['rm', '--force', '--volumes', container]);
+  await engine.docker(['create', '--name', container, image, 'never-started']);
   try {
     for (const [command, path] of Object.entries(files)) {
       const file = join(directory, command);
@@ -161,8 +167,8 @@ async function takeOut(
       chmodSync(file, 0o755);
     }
   } finally {
-    await engine.docker(['rm', '--force', '--volumes', container]);
-    if (!wasThere) await engine.docker(['rmi', image]);
+    await engine.undo(['rm', '--force', '--volumes', container]);
+    if (!wasThere) await engine.undo(['rmi', image]);
   }
 }
 
