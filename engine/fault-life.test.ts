@@ -48,11 +48,17 @@ function life(
   {
     rehearse,
     invisible,
+    failingLooks = 0,
     ...over
-  }: Partial<PlannedFault> & { rehearse?: () => Promise<void>; invisible?: boolean } = {},
+  }: Partial<PlannedFault> & {
+    rehearse?: () => Promise<void>;
+    invisible?: boolean;
+    failingLooks?: number;
+  } = {},
 ) {
   const refused: string[] = [];
   let there = false;
+  let looks = 0;
   const armed: ArmedFault = {
     undo: [],
     async inject(allow) {
@@ -65,7 +71,10 @@ function life(
       done.push('reverted');
       there = false;
     },
-    probe: async () => ({ seen: there, detail: '' }),
+    async probe() {
+      if (looks++ < failingLooks) throw new Error('no way in');
+      return { seen: there, detail: '' };
+    },
     audit: async () => [],
     ...(rehearse ? { rehearse } : {}),
   };
@@ -105,6 +114,23 @@ describe('the life of a fault', () => {
     ]);
     expect(entries()[2]).toMatchObject({ pods: ['ns/a', 'b'], nodes: ['n'], workloads: IMPACT.workloads });
     expect(refused).toEqual([]);
+  });
+
+  it('takes one failed look before it for no proof, and looks again', async () => {
+    const act = async (allow: Allow) => {
+      allow(IMPACT);
+      return 'done';
+    };
+    const once = life(act, undefined, { failingLooks: 2 });
+    await once.it.begin();
+    await once.it.end();
+    expect(types()).not.toContain('fault.error');
+    const blind = life(act, undefined, { failingLooks: 1000 });
+    await blind.it.begin();
+    await blind.it.end();
+    expect(entries().find(({ type }) => type === 'fault.error')).toMatchObject({
+      ...{ step: 'probe', message: 'nobody could look before the injection: no way in' },
+    });
   });
 
   it('does not act when a guardrail says no, stops the run, and has nothing to revert', async () => {
