@@ -27,7 +27,12 @@ function describePlan(plan: Plan): string {
   const at = (ms: number) => formatDuration(ms).padStart(8);
   const lines = [
     `${plan.scenario.name}: ${plan.scenario.title}`,
-    `  claim    ${plan.scenario.claim}`,
+    ...(plan.scenario.clauses
+      ? plan.scenario.clauses.map(
+          ({ says, judgedBy }, i) =>
+            `  ${i === 0 ? 'claim  ' : '       '}  ${says}  [${judgedBy.join(', ')}]`,
+        )
+      : [`  claim    ${plan.scenario.claim}`]),
     `  target   ${plan.target.name}, profile ${plan.profile.name}, time scale ${plan.run.timeScale}${plan.run.loadScale ? `, load scale ${JSON.stringify(plan.run.loadScale)}` : ''}`,
     `  load     k6 ${plan.load.pods === undefined ? 'on this machine' : `in ${plan.load.pods} pods of the cluster`}`,
     '  timeline',

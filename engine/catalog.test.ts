@@ -63,6 +63,13 @@ test.each([...shippedScenarios('cluster').keys()])(
   },
 );
 
+test.each([...shippedScenarios('cluster').values(), ...shippedScenarios('objects').values()])(
+  '%s: each clause of its claim names what judges it',
+  (file) => {
+    expect(loadScenarios([file])[0]?.value.spec.claim).toBeInstanceOf(Array);
+  },
+);
+
 test.each([...shippedScenarios('objects').keys()])(
   '%s can be planned for a platform of the user, in real time and faster',
   (name) => {

@@ -146,6 +146,8 @@ export const Plan = z.strictObject({
     name: z.string(),
     title: z.string(),
     claim: z.string(),
+    /** The claim's clauses, in its order, each with the checks that judge it (`*`: any one part of an id). Absent: one plain sentence. */
+    clauses: z.array(z.strictObject({ says: z.string(), judgedBy: z.array(z.string()) })).optional(),
     file: z.string(),
     sha256: z.string(),
     text: z.string(),

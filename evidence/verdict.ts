@@ -98,6 +98,13 @@ export const RecoveryResult = z.strictObject({
   rtoMs: z.number(),
 });
 
+/** A clause of the scenario's claim: the worst of the checks that it names. Source: DESIGN.md, "A scenario is one claim". */
+export const Clause = z.strictObject({
+  says: z.string(),
+  verdict: Verdict,
+  checkIds: z.array(z.string()),
+});
+
 const Quantiles = z.strictObject({ mean: num, p50: num, p95: num, p99: num, max: num });
 
 /** The four core metrics (design review §2) of one stream in one phase, from the clients and from Prometheus. */
@@ -161,6 +168,8 @@ export const VerdictDocument = z.strictObject({
     outcomeReason: z.string().nullable(),
   }),
   phases: z.array(z.strictObject({ name: z.string(), startMs: z.number(), endMs: z.number() })),
+  /** Absent: the claim is one plain sentence. */
+  clauses: z.array(Clause).optional(),
   checks: z.array(Check),
   objectives: z.array(ObjectiveResult),
   alerts: z.array(AlertResult),
@@ -170,6 +179,7 @@ export const VerdictDocument = z.strictObject({
   ledger: z.array(LedgerCounts),
 });
 export type VerdictDocument = z.infer<typeof VerdictDocument>;
+export type Clause = z.infer<typeof Clause>;
 export type ObjectiveResult = z.infer<typeof ObjectiveResult>;
 export type AlertResult = z.infer<typeof AlertResult>;
 export type FaultResult = z.infer<typeof FaultResult>;

@@ -37,7 +37,9 @@ export function renderMarkdown(outcome: Outcome): string {
   const parts: string[] = [
     `## ${SIGN[v.verdict]} ${v.verdict.toUpperCase()}: ${e(v.run.scenario)}`,
     `**${e(v.run.title)}**`,
-    v.run.claim ? `> ${e(v.run.claim)}` : '',
+    v.clauses
+      ? v.clauses.map(({ says, verdict }) => `> ${SIGN[verdict]} ${e(says)}`).join('  \n')
+      : v.run.claim && `> ${e(v.run.claim)}`,
     v.reasons
       .slice(0, 10)
       .map((reason) => `- ${e(reason)}`)

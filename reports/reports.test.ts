@@ -48,6 +48,23 @@ describe('report.html', () => {
     expect(await text('passing', 'report.html')).not.toContain('>Why<');
   });
 
+  it('says of each clause of the claim whether it held, and leads to what judged it', async () => {
+    const clausesOf = (page: string) =>
+      [
+        ...page.matchAll(
+          /<li class="v-(\w+)"><span class="sign"[^>]*>.<\/span><span class="sr">\w+: <\/span><span>([\w ]+)/g,
+        ),
+      ].map(([, verdict, says]) => `${verdict}: ${says}`);
+    const failing = await text('failing', 'report.html');
+    expect(clausesOf(failing)).toEqual([
+      'fail: Under 14 build commands and 32 invocations a second',
+      'pass: BuilderServiceDown fires within 12 s of the effect and clears within 20 s',
+      'pass: and the platform is back to its baseline within 30 s',
+    ]);
+    expect(failing).toMatch(/<a class="ev" href="#check-\d+-ledger-lost"[^>]*>ledger\/lost<\/a>/);
+    expect(await text('failing', 'summary.md')).toContain('\n> ✓ and the platform is back');
+  });
+
   it('names the images that ran by what the runtime took for them', async () => {
     const page = await text('passing', 'report.html');
     expect(page).toContain('1 image ran');

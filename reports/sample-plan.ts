@@ -41,6 +41,20 @@ export function samplePlan(o: Required<SampleOptions>): Plan {
     ledger,
     params: {},
   });
+  const clauses = [
+    {
+      says: `Under 14 build commands and 32 invocations a second, a builder that is killed for 36 s loses no command,${o.taint}`,
+      judgedBy: [`load/builds${o.taint}`, `fault/${fault}${o.taint}`, `ledger/lost${o.taint}`],
+    },
+    {
+      says: 'BuilderServiceDown fires within 12 s of the effect and clears within 20 s,',
+      judgedBy: [`alert/BuilderServiceDown${o.taint}`],
+    },
+    {
+      says: 'and the platform is back to its baseline within 30 s.',
+      judgedBy: [`recovery/builds-flow${o.taint}`],
+    },
+  ];
   return PlanSchema.parse({
     version: BUNDLE_VERSION,
     run: {
@@ -53,7 +67,8 @@ export function samplePlan(o: Required<SampleOptions>): Plan {
     scenario: {
       name: o.scenario,
       title: `A killed builder loses no build${o.taint}`,
-      claim: `Under 14 build commands and 32 invocations a second, a builder that is killed for 36 s loses no command, BuilderServiceDown fires within 12 s of the effect and clears within 20 s, and the platform is back to its baseline within 30 s.${o.taint}`,
+      claim: clauses.map(({ says }) => says).join(' '),
+      clauses,
       file: `scenarios/${o.scenario}.yaml`,
       sha256: 'a3f1c09d5e7b2846a3f1c09d5e7b2846a3f1c09d5e7b2846a3f1c09d5e7b2846',
       text,

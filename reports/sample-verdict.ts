@@ -350,6 +350,11 @@ export async function sampleVerdict(dir: string, plan: Plan, o: Required<SampleO
       outcomeReason: null,
     },
     phases: PHASES,
+    clauses: plan.scenario.clauses?.map(({ says, judgedBy }) => ({
+      says,
+      verdict: checks.some((c) => judgedBy.includes(c.id) && c.verdict !== 'pass') ? 'fail' : 'pass',
+      checkIds: judgedBy,
+    })),
     checks,
     objectives,
     alerts,

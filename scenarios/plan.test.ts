@@ -135,6 +135,33 @@ describe('a platform that is spoken to otherwise', () => {
   });
 });
 
+describe('the claim', () => {
+  const clauses = (...judgedBy: string[]) =>
+    SCENARIO.replace(
+      'claim: It comes back.',
+      `claim:
+    - { says: 'When it is killed,', judgedBy: [fault/kill] }
+    - { says: it comes back., judgedBy: [${judgedBy.map((id) => `'${id}'`).join(', ')}] }`,
+    );
+
+  it('is one sentence, of clauses that name what judges them', () => {
+    const { scenario } = plan(clauses('objective/build-success/run', 'ledger/*'));
+    expect(scenario.claim).toBe('When it is killed, it comes back.');
+    expect(scenario.clauses?.[1]?.judgedBy).toEqual(['objective/build-success/run', 'ledger/*']);
+    expect(plan(SCENARIO).scenario).not.toHaveProperty('clauses');
+  });
+
+  it('is refused where nothing will judge a clause, with what would', () => {
+    expect(refusal(clauses('alert/Down/must-fire/kill', 'objective/build-success/recover'))).toMatch(
+      /scenario\.yaml:7: spec\.claim\.1\.judgedBy\.1: nothing is judged as "objective\/build-success\/recover": expected one of objective\/build-success\/run$/,
+    );
+    expect(refusal(clauses('recovery/*'))).toMatch(
+      /nothing is judged as "recovery\/\*": expected one of load\/builds, /,
+    );
+    expect(refusal(SCENARIO.replace('claim: It comes back.', 'claim: []'))).toMatch(/spec\.claim: /);
+  });
+});
+
 describe('makePlan', () => {
   it('divides phases, deadlines and nothing else by the time scale', () => {
     const made = plan(SCENARIO);

@@ -7,6 +7,7 @@ import { formatDuration } from '../base/duration.ts';
 import type { Diagnostic } from '../base/errors.ts';
 import { RefusedError } from '../base/errors.ts';
 import { segmentCount } from '../base/schedule.ts';
+import { countedChecks, type Judged, names } from '../evidence/check-ids.ts';
 import { isBlind, MIN_SCRAPES_PER_WINDOW } from '../evidence/detectable.ts';
 import {
   type AlertContract,
@@ -95,8 +96,20 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
       complain(['ledger', 'failsWith', i], `the scenario has no fault "${name}"`);
   });
 
-  if (problems.length > 0) throw new RefusedError(problems);
   const kinds = new Set(streams.map((s) => s.script));
+  const ledger = {
+    drainMs: spec.ledger.drain,
+    maxLost: spec.ledger.maxLost,
+    maxFailed: spec.ledger.maxFailed,
+    ...(spec.ledger.failsWith.length > 0 ? { failsWith: spec.ledger.failsWith } : {}),
+    maxDuplicated: spec.ledger.maxDuplicated,
+    maxUnexpected: spec.ledger.maxUnexpected,
+  };
+  const honesty = catalog.profile.honesty.filter((h) => [...kinds].some((kind) => h.name.startsWith(kind)));
+  const judged = { streams, faults, objectives, alerts, rules: catalog.rules, recovery, ledger, honesty };
+  // What names another problem's victim would be a problem that is none.
+  if (problems.length === 0) refuseUnjudged(spec.claim, judged, complain);
+  if (problems.length > 0) throw new RefusedError(problems);
   return {
     version: BUNDLE_VERSION,
     run: {
@@ -110,7 +123,9 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
     scenario: {
       name: metadata.name,
       title: metadata.title,
-      claim: spec.claim,
+      ...(typeof spec.claim === 'string'
+        ? { claim: spec.claim }
+        : { claim: spec.claim.map(({ says }) => says).join(' '), clauses: spec.claim }),
       file: scenario.file,
       sha256: scenario.sha256,
       text: scenario.text,
@@ -123,26 +138,12 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
     scrapeMs: catalog.scrapeMs,
     evaluationMs: catalog.evaluationMs,
     phases,
-    streams,
-    faults,
-    objectives,
-    alerts,
-    rules: catalog.rules,
-    recovery,
-    ledger: {
-      drainMs: spec.ledger.drain,
-      maxLost: spec.ledger.maxLost,
-      maxFailed: spec.ledger.maxFailed,
-      ...(spec.ledger.failsWith.length > 0 ? { failsWith: spec.ledger.failsWith } : {}),
-      maxDuplicated: spec.ledger.maxDuplicated,
-      maxUnexpected: spec.ledger.maxUnexpected,
-    },
+    ...judged,
     // The generator shares its cores with the platform on `local`: over 80 % of them it can not keep time (k6-benchmarks).
     load: {
       ...{ maxUnsentShare: 0.001, maxLatenessMs: 100, maxCpuShare: 0.8 * facts.sharedCores },
       ...(facts.loadPods > 0 ? { pods: facts.loadPods } : {}),
     },
-    honesty: catalog.profile.honesty.filter((h) => [...kinds].some((kind) => h.name.startsWith(kind))),
     core: Object.fromEntries(
       streams.flatMap((s) =>
         catalog.profile.core[s.script]
@@ -154,6 +155,22 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
 }
 
 type Complain = (path: PropertyKey[], message: string) => void;
+
+/** A clause that nothing judges would pass with the rest. */
+function refuseUnjudged(claim: Spec['claim'], judged: Judged, complain: Complain): void {
+  if (typeof claim === 'string') return;
+  const ids = countedChecks(judged);
+  for (const [i, { judgedBy }] of claim.entries())
+    for (const [j, pattern] of judgedBy.entries()) {
+      if (ids.some((id) => names(pattern, id))) continue;
+      const [group] = pattern.split('/');
+      const near = ids.filter((id) => id.startsWith(`${group}/`));
+      complain(
+        ['claim', i, 'judgedBy', j],
+        `nothing is judged as "${pattern}": expected one of ${(near.length > 0 ? near : ids).join(', ')}`,
+      );
+    }
+}
 
 function refuseDuplicates(spec: Spec, complain: Complain): void {
   for (const list of ['load', 'faults', 'recovery'] as const) {

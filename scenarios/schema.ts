@@ -124,13 +124,32 @@ const Abort = z.strictObject({
   phases: z.array(PhaseName).min(1),
 });
 
+/**
+ * What a run shows when it passes: one sentence; or its clauses, which make one when they are read one after the other, each with the
+ * checks that judge it. Every one of those must be among what will be judged (`faultline plan` lists it).
+ */
+const Claim = z.union(
+  [
+    z.string().min(1),
+    z
+      .array(
+        z.strictObject({
+          says: z.string().min(1),
+          /** Ids of checks; `*` stands for any one part: `objective/build-success/*`. */
+          judgedBy: z.array(z.string().min(1)).min(1),
+        }),
+      )
+      .min(1),
+  ],
+  { error: 'expected one sentence, or a list of clauses, each with "says" and "judgedBy" (ids of checks)' },
+);
+
 export const Scenario = z.strictObject({
   apiVersion: z.literal('faultline.dev/v1'),
   kind: z.literal('Scenario'),
   metadata: z.strictObject({ name: Name, title: z.string().min(1), tags: z.array(z.string()).default([]) }),
   spec: z.strictObject({
-    /** What this run shows when it passes; one sentence. */
-    claim: z.string().min(1),
+    claim: Claim,
     phases: z.partialRecord(PhaseName, Duration),
     functions: z.array(Functions).default([]),
     load: z.array(Load).min(1),

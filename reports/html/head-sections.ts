@@ -17,7 +17,27 @@ const MEANING = {
 const withCode = (text: string) =>
   text.split('`').map((piece, i) => (i % 2 === 1 ? html`<code>${piece}</code>` : piece));
 
-export function hero(bundle: ReportBundle): Markup {
+/** More checks than this behind one clause are counted, not named. */
+const MAX_NAMED = 4;
+
+/** Clause by clause where the scenario says what judges each; otherwise the plain sentence. */
+function claim({ verdict: v }: ReportBundle, anchors: Anchors): Markup {
+  if (!v.run.claim) return html``;
+  const clauses = v.clauses?.map(({ says, verdict, checkIds }) => {
+    const named = checkIds
+      .slice(0, MAX_NAMED)
+      .map((id, i) => html`${i > 0 ? ', ' : ''}${linked(anchors, id, id)}`);
+    const more = checkIds.length - named.length;
+    const by =
+      checkIds.length > 0
+        ? html`${named}${more > 0 ? ` and ${number(more)} more` : ''}`
+        : 'nothing judged it';
+    return html`<li class="v-${verdict}"><span class="sign" aria-hidden="true">${SIGN[verdict]}</span><span class="sr">${verdict}: </span><span>${says}<span class="sub">${by}</span></span></li>`;
+  });
+  return html`<div class="claim"><h2>Claim</h2>${clauses ? html`<ul>${clauses}</ul>` : html`<p>${v.run.claim}</p>`}</div>`;
+}
+
+export function hero(bundle: ReportBundle, anchors: Anchors): Markup {
   const { verdict: v } = bundle;
   const steps = nextSteps(bundle);
   const shown = v.reasons.slice(0, 8);
@@ -25,7 +45,7 @@ export function hero(bundle: ReportBundle): Markup {
 <div class="stamp"><span class="sign" aria-hidden="true">${SIGN[v.verdict]}</span>
 <div><p class="scenario">${v.run.scenario}</p><h1><span class="word">${WORD[v.verdict]}</span><span class="sr">: </span><span class="title">${v.run.title}</span></h1>
 <p class="meaning">${MEANING[v.verdict]}</p></div></div>
-${v.run.claim ? html`<div class="claim"><h2>Claim</h2><p>${v.run.claim}</p></div>` : ''}
+${claim(bundle, anchors)}
 <div class="why">
 ${shown.length > 0 ? html`<div><h2>Why</h2><ul>${shown.map((r) => html`<li>${r}</li>`)}${v.reasons.length > shown.length ? html`<li>and ${number(v.reasons.length - shown.length)} more, under “Checks”</li>` : ''}</ul></div>` : ''}
 <div><h2>What to do next</h2><ul>${steps.map((s) => html`<li>${withCode(s)}</li>`)}</ul></div>

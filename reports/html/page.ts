@@ -135,7 +135,7 @@ export function renderPage(bundle: ReportBundle): string {
   const body = html`<a class="skip" href="#timeline">Skip to the timeline</a>
 <div class="top"><span class="brand">Faultline</span><nav aria-label="Sections"><ul>${present.map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav></div>
 <main>
-${hero(bundle)}
+${hero(bundle, anchors)}
 ${tiles(bundle)}
 ${missingBanner(bundle)}
 ${present.map(([id]) => sections.get(id))}

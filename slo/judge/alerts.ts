@@ -3,6 +3,7 @@
  * Every rule of the plan is judged: one without a contract must not fire. So is whatever fired without being a planned rule.
  */
 
+import { checkId } from '../../evidence/check-ids.ts';
 import { quote } from '../../evidence/duckdb.ts';
 import type { AlertContract } from '../../evidence/plan.ts';
 import { FILES } from '../../evidence/tables.ts';
@@ -49,7 +50,7 @@ export async function checkAlerts(c: Context): Promise<Finding> {
   const alerts: AlertResult[] = [];
   const ids = new Set<string>();
   for (const contract of contracts) {
-    let id = `alert/${contract.alert}/${contract.expect}${contract.fault === undefined ? '' : `/${contract.fault}`}`;
+    let id = checkId.alert(contract);
     while (ids.has(id)) id += '+';
     ids.add(id);
     let history = NOTHING;

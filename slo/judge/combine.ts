@@ -22,15 +22,16 @@ export function combine(checks: Check[], outcome: Outcome): { verdict: Verdict; 
   const counted = checks.filter((c) => !c.informational);
   const sorted = WORST_FIRST.slice(0, -1).flatMap((v) => counted.filter((c) => c.verdict === v));
   const reasons = sorted.map((c) => `${c.id}: ${c.message}`);
-  let verdict: Verdict = sorted[0]?.verdict ?? 'pass';
+  let verdict = worst(sorted.map((c) => c.verdict));
   if (outcome === 'interrupted') verdict = verdict === 'error' ? 'error' : 'unknown';
   if (!counted.some((c) => CLAIMS.has(c.group))) {
-    verdict = worse(verdict, 'unknown');
+    verdict = worst([verdict, 'unknown']);
     reasons.push('nothing of the platform was judged: no pass without a check');
   }
   return { verdict, reasons };
 }
 
-function worse(a: Verdict, b: Verdict): Verdict {
-  return WORST_FIRST.indexOf(a) < WORST_FIRST.indexOf(b) ? a : b;
+/** Of none it is `pass`. */
+export function worst(verdicts: readonly Verdict[]): Verdict {
+  return WORST_FIRST.find((verdict) => verdicts.includes(verdict)) ?? 'pass';
 }

@@ -1,4 +1,5 @@
 /** Did each planned fault live its whole life: injected, effect seen, reverted, effect gone, audited? */
+import { checkId } from '../../evidence/check-ids.ts';
 import { FILES } from '../../evidence/tables.ts';
 import type { FaultResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
@@ -12,7 +13,7 @@ export async function checkFaults(c: Context): Promise<Finding> {
   const checks = [];
   const faults: FaultResult[] = [];
   for (const planned of c.plan.faults) {
-    const id = `fault/${planned.name}`;
+    const id = checkId.fault(planned.name);
     let facts: FaultFacts | undefined;
     const check = await c.check(
       { id, group: 'fault', title: `${planned.kind}: injected, proven, undone` },

@@ -1,4 +1,5 @@
 /** `telemetry-honest`: does the platform count what its clients saw? */
+import { checkId } from '../../evidence/check-ids.ts';
 import { quote } from '../../evidence/duckdb.ts';
 import type { Plan } from '../../evidence/plan.ts';
 import { FILES, PROCESS_START } from '../../evidence/tables.ts';
@@ -14,7 +15,7 @@ export async function checkHonesty(c: Context): Promise<Finding> {
     checks.push(
       await c.check(
         {
-          id: `telemetry/${claim.name}`,
+          id: checkId.telemetry(claim.name),
           group: 'telemetry',
           title: `telemetry-honest: ${claim.counter} agrees with the clients`,
         },

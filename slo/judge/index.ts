@@ -8,6 +8,7 @@ import { Bundle } from '../../evidence/bundle.ts';
 import { Database, type DatabaseOptions } from '../../evidence/duckdb.ts';
 import { type Check, VERDICT_VERSION, VerdictDocument } from '../../evidence/verdict.ts';
 import { checkAlerts } from './alerts.ts';
+import { judgeClaim } from './claim.ts';
 import { combine } from './combine.ts';
 import { type Checker, Context, type Finding } from './context.ts';
 import { coreMetrics } from './core.ts';
@@ -47,9 +48,11 @@ export async function judge(bundleDir: string, options: DatabaseOptions = {}): P
       await checker(context).catch((error: Error) => crashed(name, group, context.explain(error))),
     );
   }
-  const checks = findings.flatMap((f) => f.checks);
-  const run = await runOf(context);
   const { plan } = bundle;
+  const found = findings.flatMap((f) => f.checks);
+  const claim = judgeClaim(plan, found);
+  const checks = claim.check ? [...found, claim.check] : found;
+  const run = await runOf(context);
   return VerdictDocument.parse({
     version: VERDICT_VERSION,
     ...combine(checks, run.outcome),
@@ -59,6 +62,7 @@ export async function judge(bundleDir: string, options: DatabaseOptions = {}): P
       startMs: rounded(startMs),
       endMs: rounded(endMs),
     })),
+    ...(claim.check ? { clauses: claim.clauses } : {}),
     checks,
     objectives: findings.flatMap((f) => f.objectives ?? []),
     alerts: findings.flatMap((f) => f.alerts ?? []),
@@ -118,6 +122,7 @@ async function runOf(c: Context): Promise<VerdictDocument['run']> {
     startedAt: run.startedAt,
     durationMs: rounded(end?.t ?? journal.entries.at(-1)?.t) ?? 0,
     defects: run.defects,
+    ...(run.loadScale ? { loadScale: run.loadScale } : {}),
     outcome: end?.outcome ?? 'crashed',
     outcomeReason: end ? (end.reason ?? null) : journal.problem,
   };

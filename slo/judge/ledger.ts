@@ -1,4 +1,5 @@
 /** The ledger: every event that the platform accepted is accounted for. */
+import { checkId } from '../../evidence/check-ids.ts';
 import { quote } from '../../evidence/duckdb.ts';
 import { FILES } from '../../evidence/tables.ts';
 import type { Check, Evidence, LedgerCounts } from '../../evidence/verdict.ts';
@@ -37,17 +38,17 @@ export async function checkLedger(c: Context): Promise<Finding> {
   const evidence: Evidence[] = [{ file: FILES.ledger, query: standalone(COUNTS_SQL, 'ledger') }];
   const run = async () => total(await rows);
   const checks: Check[] = [];
-  const add = async (name: string, title: string, judge: () => Promise<Judgement>) => {
-    checks.push(await c.check({ id: `ledger/${name}`, group: 'ledger', title }, judge));
+  const add = async (id: string, title: string, judge: () => Promise<Judgement>) => {
+    checks.push(await c.check({ id, group: 'ledger', title }, judge));
   };
-  await add('complete', 'Every event that was sent is in the ledger', () =>
+  await add(checkId.ledger('complete'), 'Every event that was sent is in the ledger', () =>
     complete(
       c,
       streams.map((s) => s.name),
       rows,
     ),
   );
-  await add('drain', 'The platform was given the time to finish', async () => {
+  await add(checkId.ledger('drain'), 'The platform was given the time to finish', async () => {
     const drain = (await c.entries('drain.ended')).at(-1);
     const source = [{ file: FILES.journal, query: 'drain.started, drain.ended' }];
     if (!drain)
@@ -70,14 +71,14 @@ export async function checkLedger(c: Context): Promise<Finding> {
       evidence: source,
     };
   });
-  await add('lost', 'No accepted event was lost', async () => {
+  await add(checkId.ledger('lost'), 'No accepted event was lost', async () => {
     const { lost, accepted } = await run();
     const drain = (await c.entries('drain.ended')).at(-1);
     // Lost is what was not processed by the end of the drain, whatever came to light later.
     const worst = Math.max(lost, drain?.timedOut ? drain.outstanding : 0);
     return limited(worst, plan.ledger.maxLost, `of ${accepted} accepted events were lost`, evidence);
   });
-  await add('failed', 'Accepted events did not end in an error', async () => {
+  await add(checkId.ledger('failed'), 'Accepted events did not end in an error', async () => {
     const { failed, accepted } = await run();
     const excused = await excusedFailures(c);
     return limited(
@@ -88,10 +89,10 @@ export async function checkLedger(c: Context): Promise<Finding> {
     );
   });
   for (const name of plan.ledger.failsWith ?? [])
-    await add(`fails-with/${name}`, `While ${name} lasted, nothing succeeded`, () =>
+    await add(checkId.failsWith(name), `While ${name} lasted, nothing succeeded`, () =>
       failsWith(c, name, rows),
     );
-  await add('duplicated', 'No event was processed twice', async () =>
+  await add(checkId.ledger('duplicated'), 'No event was processed twice', async () =>
     limited(
       (await run()).duplicated,
       plan.ledger.maxDuplicated,
@@ -99,7 +100,7 @@ export async function checkLedger(c: Context): Promise<Finding> {
       evidence,
     ),
   );
-  await add('unexpected', 'Nothing was processed that nobody sent', async () => {
+  await add(checkId.ledger('unexpected'), 'Nothing was processed that nobody sent', async () => {
     const judged = limited(
       (await run()).unexpected,
       plan.ledger.maxUnexpected,
@@ -114,7 +115,7 @@ export async function checkLedger(c: Context): Promise<Finding> {
       message: `${judged.message}; but the clients' records are not whole: ${doubts.join('; ')}`,
     };
   });
-  await add('artifacts', 'What was reported as built is there', async () => {
+  await add(checkId.ledger('artifacts'), 'What was reported as built is there', async () => {
     const { no_artifact, nameless, unverified } = await run();
     if (no_artifact + nameless === 0 && unverified > 0) {
       return {

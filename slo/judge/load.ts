@@ -1,5 +1,6 @@
 /** Can the load be trusted? A generator that could not keep its rate makes the run unknown, never good or bad. */
 
+import { checkId } from '../../evidence/check-ids.ts';
 import { quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
 import { FILES } from '../../evidence/tables.ts';
@@ -19,7 +20,7 @@ export async function checkLoad(c: Context): Promise<Finding> {
     checks.push(
       await c.check(
         {
-          id: `load/${stream.name}`,
+          id: checkId.load(stream.name),
           group: 'load',
           title: `${stream.name}: the planned load was really sent`,
         },

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EvidenceError } from '../../base/errors.ts';
+import { countedChecks } from '../../evidence/check-ids.ts';
 import { copySql, Database } from '../../evidence/duckdb.ts';
 import { HEARTBEAT } from '../../evidence/tables.ts';
 import { passingRun, type SyntheticRun, TIMES, writeBundle } from '../../evidence/testing.ts';
@@ -644,6 +645,64 @@ it.each([
     });
   },
 );
+
+describe('the claim, clause by clause', () => {
+  const claims =
+    (...judgedBy: string[][]) =>
+    (r: SyntheticRun) => {
+      const clauses = judgedBy.map((ids, i) => ({ says: `Clause ${i}.`, judgedBy: ids }));
+      r.plan = { ...r.plan, scenario: { ...r.plan.scenario, clauses } };
+    };
+
+  it('each is as good as the worst of the checks that it names, and no other', async () => {
+    const verdict = await judged((r) => {
+      claims(['fault/*'], ['recovery/*', 'ledger/lost'])(r);
+      Object.assign(r.ledger[0] ?? {}, {
+        processed: 0,
+        first_processed_us: null,
+        result: null,
+        artifact: null,
+      });
+    });
+    expect(verdict.clauses?.map((clause) => clause.verdict)).toEqual(['pass', 'fail']);
+    expect(verdict.clauses?.[1]?.checkIds).toContain('ledger/lost');
+    expect(check(verdict, 'harness/claim').verdict).toBe('pass');
+  });
+
+  it('one that names what nothing judged makes the run unknown, where all else passes', async () => {
+    const verdict = await judged(claims(['fault/*'], ['recovery/*', 'alert/Elsewhere/must-fire']));
+    expect(verdict.clauses?.map((clause) => clause.verdict)).toEqual(['pass', 'unknown']);
+    expect(verdict.verdict).toBe('unknown');
+    expect(verdict.reasons).toEqual([
+      'harness/claim: nothing was judged as alert/Elsewhere/must-fire, which the claim names',
+    ]);
+  });
+
+  it('what is only for information judges no clause', async () => {
+    const verdict = await judged(claims(['harness/host']));
+    expect(verdict.clauses).toMatchObject([{ verdict: 'unknown', checkIds: [] }]);
+  });
+});
+
+it('every check that a plan is said to have is made, and every one that counts is said', async () => {
+  const run = passingRun();
+  const { checks } = await judged(() => {});
+  const made = checks.filter(({ informational, group }) => !informational && group !== 'harness');
+  const ofTheLoad = ['load/generator', 'load/unplanned'];
+  expect(
+    made
+      .map(({ id }) => id)
+      .filter((id) => !ofTheLoad.includes(id))
+      .sort(),
+  ).toEqual(countedChecks(run.plan).sort());
+});
+
+it('a run at less than its load says so', async () => {
+  const verdict = await judged((r) => {
+    r.plan = { ...r.plan, run: { ...r.plan.run, loadScale: { builds: 0.035 } } };
+  });
+  expect(verdict.run.loadScale).toEqual({ builds: 0.035 });
+});
 
 describe('what was not judged', () => {
   it('a plan that claims nothing is unknown', async () => {

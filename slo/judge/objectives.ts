@@ -3,6 +3,7 @@
  * send), it is read both ways, and the objective is unknown when the answer depends on it. A pass in a phase that an unproven
  * fault covers is unknown; a fail stays a fail.
  */
+import { checkId } from '../../evidence/check-ids.ts';
 import type { Objective } from '../../evidence/plan.ts';
 import type { Check, Evidence, ObjectiveResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
@@ -17,7 +18,7 @@ export async function checkObjectives(c: Context): Promise<Finding> {
     // One reading serves all phases of an objective: one scan.
     let readings: Promise<Map<string, Reading>> | undefined;
     for (const phase of objective.phases) {
-      const id = `objective/${objective.name}/${phase}`;
+      const id = checkId.objective(objective.name, phase);
       let reading: Reading | undefined;
       const check = await c.check(
         {

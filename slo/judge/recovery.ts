@@ -15,6 +15,7 @@
  * event took before the fault: work that waits out a fault in a queue is not lost, but the service is back only when processing
  * resumes and new work is no longer held up.
  */
+import { checkId } from '../../evidence/check-ids.ts';
 import type { RecoveryContract } from '../../evidence/plan.ts';
 import { FILES } from '../../evidence/tables.ts';
 import type { Check, RecoveryResult } from '../../evidence/verdict.ts';
@@ -42,7 +43,7 @@ export async function checkRecovery(c: Context): Promise<Finding> {
   const recovery: RecoveryResult[] = [];
   for (const contract of c.plan.recovery) {
     let measured = NOTHING;
-    const id = `recovery/${contract.name}`;
+    const id = checkId.recovery(contract.name);
     const limitMs = contract.rtoMs + c.plan.slackMs;
     const check = await c.check(
       {
