@@ -1,6 +1,6 @@
 /**
- * The whole set of shipped scenarios again and again on the healthy reference platform: every run must pass. A judge
- * that raises false alarms is found here. Usage: node bench/soak.ts [rounds]
+ * The shipped scenarios again and again on the healthy reference platform: every run must pass. A judge that raises false alarms
+ * is found here. On `kind` (make cluster) they are those of `make e2e`. Usage: node bench/soak.ts [rounds] [local|kind]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
@@ -9,18 +9,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { shippedScenarios } from '../engine/catalog.ts';
 import type { VerdictDocument } from '../evidence/verdict.ts';
+import { choose, runsOf } from '../scripts/pace.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const rounds = Number(process.argv[2] ?? 10);
+const runs = process.argv[3] === 'kind' ? runsOf(choose('').chosen) : [[...shippedScenarios().keys()]];
 const out = mkdtempSync(join(tmpdir(), 'faultline-soak-'));
 let failed = 0;
 for (let round = 1; round <= rounds; round++) {
   const began = performance.now();
   const directory = join(out, String(round));
-  const { status } = spawnSync(
-    join(ROOT, 'bin/faultline'),
-    ['run', ...shippedScenarios().keys(), '--out', directory, '--seed', String(round)],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+  const codes = runs.map(
+    (args) =>
+      spawnSync(join(ROOT, 'bin/faultline'), ['run', ...args, '--out', directory, '--seed', String(round)], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }).status,
   );
   const verdicts = readdirSync(directory, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -29,9 +32,9 @@ for (let round = 1; round <= rounds; round++) {
         JSON.parse(readFileSync(join(directory, entry.name, 'verdict.json'), 'utf8')) as VerdictDocument,
     );
   const bad = verdicts.filter((v) => v.verdict !== 'pass');
-  if (status !== 0 || bad.length > 0) failed++;
+  if (codes.some((code) => code !== 0) || bad.length > 0) failed++;
   console.log(
-    `round ${round}: exit ${status}, ${verdicts.length} scenarios in ${((performance.now() - began) / 1000).toFixed(0)} s${bad.map((v) => `\n  ${v.run.scenario} ${v.verdict}: ${v.reasons.join('\n    ')}`).join('')}`,
+    `round ${round}: exit ${codes.join(', ')}, ${verdicts.length} scenarios in ${((performance.now() - began) / 1000).toFixed(0)} s${bad.map((v) => `\n  ${v.run.scenario} ${v.verdict}: ${v.reasons.join('\n    ')}`).join('')}`,
   );
 }
 console.log(`${rounds} rounds: ${failed === 0 ? 'all passed' : `${failed} NOT passed`}; bundles in ${out}`);

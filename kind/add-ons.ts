@@ -5,19 +5,17 @@ import { basename, join } from 'node:path';
 import { built, type Tell } from './cache.ts';
 import { CHAOS_NAMESPACE, chaosMeshManifests } from './chaos-mesh.ts';
 import type { Engine } from './engine.ts';
+import { functionBaseImage } from './function-base.ts';
 import { ownCommand } from './go-build.ts';
-import { type CommandImage, commandImage, contentTag, ensureImage } from './images.ts';
+import { type CommandImage, commandImage, contentTag, ensureImage, NOBODY } from './images.ts';
 import { knativeManifests } from './knative.ts';
 import { type Kubernetes, parseManifests } from './kubernetes.ts';
 import { needPackages } from './packages.ts';
-import { ADD_ONS, CHAOS_DAEMON_SYSTEM, TOOLS_SYSTEM } from './pins.ts';
+import { ADD_ONS, CHAOS_DAEMON_SYSTEM } from './pins.ts';
 import { onControlPlane, onEveryNode } from './placement.ts';
 import type { GetCommands } from './published.ts';
 import { REGISTRY, type Registry } from './registry.ts';
 import { systemImage } from './system-image.ts';
-
-/** As whom containers run that need no rights. */
-const NOBODY = 65_532;
 
 export type AddOns = Record<keyof typeof ADD_ONS, string>;
 
@@ -60,12 +58,7 @@ export async function buildImages(
       env: { HOME: '/root', USER: 'root', DOCKER_CONFIG: '/kaniko/.docker/' },
       entrypoint: ['/kaniko/executor'],
     }),
-    functionBase: await push('function-base', {
-      from: await systemImage(engine, 'tools-system', TOOLS_SYSTEM, tell),
-      files: [process.execPath, join(import.meta.dirname, '../platform/runtime/host.ts')],
-      user: NOBODY,
-      entrypoint: ['/usr/local/bin/node', '/usr/local/bin/host.ts'],
-    }),
+    functionBase: await registry.push(await functionBaseImage(engine, tell)),
   };
 }
 

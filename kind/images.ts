@@ -4,6 +4,9 @@ import { basename, join } from 'node:path';
 import { contentKey, kindCache, type Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
 
+/** As whom containers run that need no rights. */
+export const NOBODY = 65_532;
+
 /** A tag that names what an image was made of. */
 export function contentTag(name: string, parts: unknown): string {
   return `faultline.dev/${name}:${contentKey(name, parts).slice(name.length + 1)}`;

@@ -6,14 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../base/errors.ts';
 import type { Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
-import { contentTag, ensureImage } from './images.ts';
+import { contentTag, ensureImage, NOBODY } from './images.ts';
 import { TOOLS_SYSTEM } from './pins.ts';
 import { systemImage } from './system-image.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What platform/ imports; platform-image.test.ts compares it with the code. */
 export const PACKAGES = ['@kubernetes/client-node', 'amqplib', 'aws4fetch', 'prom-client', 'zod'];
-const NOBODY = 65_532;
 
 /** Tag of the platform's image as this checkout has it; no engine is asked. */
 export function platformTag(): string {

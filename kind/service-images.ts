@@ -2,13 +2,11 @@
 import { basename, join } from 'node:path';
 import type { Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
-import { type CommandImage, commandImage, contentTag, ensureImage } from './images.ts';
+import { type CommandImage, commandImage, contentTag, ensureImage, NOBODY } from './images.ts';
 import { SERVICES, SERVICES_SYSTEM } from './pins.ts';
 import type { GetCommands } from './published.ts';
 import type { Registry } from './registry.ts';
 import { systemImage } from './system-image.ts';
-
-const NOBODY = 65_532;
 
 /** Names inside the cluster. */
 export interface ServiceImages {

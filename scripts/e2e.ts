@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { kubeconfigPath } from '../kind/cluster.ts';
-import { choose, optionsOf, PACES } from './pace.ts';
+import { choose, PACES, runsOf } from './pace.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const { chosen, leftOut, unknown } = choose(process.env.SCENARIO ?? '');
@@ -30,10 +30,7 @@ if (leftOut.length > 0)
   console.log(
     `not run, since they take long or more than two cores: ${leftOut.join(', ')} (SCENARIO=all runs them too)`,
   );
-const codes = [...new Set(PACES.values())].map((pace) => {
-  const names = chosen.filter((name) => PACES.get(name) === pace);
-  return names.length > 0 ? node('cli/main.ts', 'run', ...names, ...optionsOf(pace)) : 0;
-});
+const codes = runsOf(chosen).map((args) => node('cli/main.ts', 'run', ...args));
 if (wasThere || process.env.KEEP === '1') console.log('the cluster stays: make cluster-down takes it away');
 else codes.push(node('scripts/kind.ts', 'cluster-down'));
 process.exit(Math.max(...codes));

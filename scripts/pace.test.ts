@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { choose, optionsOf, PACES } from './pace.ts';
+import { choose, optionsOf, PACES, runsOf } from './pace.ts';
 
 describe('what make e2e runs', () => {
   it('is without a word what two cores can do in time, and it is said what is left out', () => {
@@ -25,6 +25,13 @@ describe('what make e2e runs', () => {
     expect(forClusters.length).toBeGreaterThan(5);
     expect([...files('scenarios/*.yaml'), ...forClusters]).toEqual(expect.arrayContaining([...PACES.keys()]));
     expect([...PACES.keys()]).toEqual(expect.arrayContaining(forClusters));
+  });
+
+  it('runs each of them once', () => {
+    const { chosen } = choose('all');
+    const named = runsOf(chosen).map((args) => args.slice(0, args.indexOf('--target')));
+    expect(named.flat().sort()).toEqual(chosen.sort());
+    expect(runsOf([])).toEqual([]);
   });
 
   it('is told to faultline run', () => {

@@ -81,7 +81,14 @@ export function choose(asked: string): Choice {
   return { chosen, leftOut: ONLY_WHEN_ASKED, unknown: [] };
 }
 
-/** Options of `faultline run`. */
+/** Arguments of `faultline run`, once for each pace. */
+export function runsOf(chosen: readonly string[]): string[][] {
+  return [...new Set(PACES.values())].flatMap((pace) => {
+    const names = chosen.filter((name) => PACES.get(name) === pace);
+    return names.length > 0 ? [[...names, ...optionsOf(pace)]] : [];
+  });
+}
+
 export function optionsOf({ timeScale, loadScale }: Pace): string[] {
   return [
     ...['--target', 'kind', '--time-scale', String(timeScale)],

@@ -93,6 +93,16 @@ it('puts what watches on the control plane, where there is one', () => {
   expect(selectors(false)).toEqual([undefined, undefined, undefined]);
 });
 
+it('keeps the sources of builds when the pod that serves them goes', () => {
+  const manifests = objectStore({ ...where, access: 'a', secret: 's' });
+  const { volumes, containers } = find(manifests, 'Deployment').spec.template.spec;
+  expect(volumes).toEqual([{ name: 'data', persistentVolumeClaim: { claimName: 'object-store' } }]);
+  expect(find(manifests, 'PersistentVolumeClaim', 'object-store').spec.accessModes).toEqual([
+    'ReadWriteOnce',
+  ]);
+  for (const { name } of containers[0].volumeMounts) expect(name).toBe('data');
+});
+
 it('lets nothing run as root, write to its image or take memory without end', () => {
   const all = [
     ...rabbitmq(broker),

@@ -189,13 +189,16 @@ export function rabbitmq(
         volumeClaimTemplates: [
           {
             metadata: { name: 'data' },
-            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+            spec: VOLUME,
           },
         ],
       },
     }),
   ];
 }
+
+/** Of the cluster's default StorageClass. */
+const VOLUME = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
 
 /** One container that serves one port. */
 function single(
@@ -214,17 +217,22 @@ function single(
     outside?: boolean;
     memory: string;
     onControlPlane?: boolean;
+    /** Its data outlives its pod. */
+    keepsData?: boolean;
   },
 ): Manifest[] {
   const labels = { app: name };
   const mounts = [{ name: 'data', mountPath: '/data' }];
-  const volumes: object[] = [{ name: 'data', emptyDir: {} }];
+  const volumes: object[] = [
+    { name: 'data', ...(spec.keepsData ? { persistentVolumeClaim: { claimName: name } } : { emptyDir: {} }) },
+  ];
   if (spec.config) {
     mounts.push({ name: 'config', mountPath: '/etc/faultline' });
     volumes.push({ name: 'config', configMap: { name } });
   }
   return [
     ...(spec.config ? [object('v1', 'ConfigMap', namespace, name, { data: spec.config })] : []),
+    ...(spec.keepsData ? [object('v1', 'PersistentVolumeClaim', namespace, name, { spec: VOLUME })] : []),
     object('v1', 'Service', namespace, name, {
       spec: {
         type: spec.outside ? 'NodePort' : 'ClusterIP',
@@ -279,6 +287,7 @@ export function objectStore(options: Placed & { access: string; secret: string }
     // The harness puts sources there.
     outside: true,
     memory: '256Mi',
+    keepsData: true,
   });
   // A bucket is a directory of the data's volume.
   const pod = manifests.find(({ kind }) => kind === 'Deployment') as Manifest & {
