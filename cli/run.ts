@@ -6,7 +6,7 @@ import { frozen } from '../chaos/guardrails/guard.ts';
 import { Run } from '../engine/run.ts';
 import { makeRunDirectories } from '../engine/run-directories.ts';
 import { EXIT_CODE, type VerdictDocument } from '../evidence/verdict.ts';
-import { renderVerdictTable, writeIndex, writeReports } from '../reports/index.ts';
+import { renderVerdictTable, SIGN, writeIndex, writeReports } from '../reports/index.ts';
 import { judge, writeVerdict } from '../slo/judge/index.ts';
 import { resolveTool } from '../tools/resolve.ts';
 import { reportError } from './exit.ts';
@@ -86,6 +86,7 @@ async function run(options: RunOptions): Promise<void> {
     writeVerdict(directories.bundle, verdict);
     verdicts.push({ verdict, bundle: directories.bundle });
     say(`  ${verdict.verdict.toUpperCase()}${verdict.reasons[0] ? `: ${verdict.reasons[0]}` : ''}`);
+    for (const clause of verdict.clauses ?? []) say(`    ${SIGN[clause.verdict]} ${clause.says}`);
     try {
       const written = await writeReports(directories.bundle);
       say(`  report: ${relative(process.cwd(), written.html ?? directories.bundle)}`);

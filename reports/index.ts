@@ -9,6 +9,7 @@ import { renderPage } from './html/page.ts';
 import { renderJUnit } from './junit.ts';
 import { renderMarkdown } from './markdown.ts';
 
+export { SIGN } from './format.ts';
 export { renderVerdictTable } from './terminal.ts';
 
 export const REPORT_FORMATS = ['html', 'junit', 'markdown', 'json', 'cloudevent'] as const;
