@@ -9,6 +9,7 @@ import { renderPage } from './html/page.ts';
 import { renderJUnit } from './junit.ts';
 import { renderMarkdown } from './markdown.ts';
 
+export { readOutcome } from './bundle.ts';
 export { SIGN } from './format.ts';
 export { renderVerdictTable } from './terminal.ts';
 

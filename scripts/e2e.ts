@@ -4,12 +4,14 @@
  * are what two cores can do (scripts/pace.ts). WORKERS=2. Exit code: the worst of the runs.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { kubeconfigPath } from '../kind/cluster.ts';
-import { choose, PACES, runsOf } from './pace.ts';
+import { readOutcome, renderVerdictTable, writeIndex } from '../reports/index.ts';
+import { choose, INTERRUPTED, PACES, runsOf, worstOf } from './pace.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+const RUNS = join(ROOT, 'reports/runs');
 const { chosen, leftOut, unknown } = choose(process.env.SCENARIO ?? '');
 if (unknown.length > 0) {
   console.error(`SCENARIO: ${unknown.join(', ')}: expected all, or some of ${[...PACES.keys()].join(', ')}`);
@@ -18,19 +20,38 @@ if (unknown.length > 0) {
 
 function node(...args: string[]): number {
   const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-  return status ?? 130;
+  return status ?? INTERRUPTED;
 }
 
+// Ctrl-C reaches the run too, which undoes what it did and ends; then what was made here goes as well.
+process.on('SIGINT', () => {});
+
 const wasThere = existsSync(kubeconfigPath());
-const made = node('scripts/kind.ts', 'cluster');
-if (made !== 0) process.exit(made);
+const cluster = node('scripts/kind.ts', 'cluster');
+if (cluster !== 0) process.exit(cluster);
 const timeScale = process.env.TIME_SCALE || '10';
 console.log(`time scale ${timeScale}; a nightly run is TIME_SCALE=1, which takes ${timeScale} times as long`);
 if (leftOut.length > 0)
   console.log(
     `not run, since they take long or more than two cores: ${leftOut.join(', ')} (SCENARIO=all runs them too)`,
   );
-const codes = runsOf(chosen).map((args) => node('cli/main.ts', 'run', ...args));
+const bundles = () => globSync(`${RUNS}/*/plan.json`).map(dirname);
+const before = new Set(bundles());
+const codes: number[] = [];
+for (const args of runsOf(chosen)) {
+  const code = node('cli/main.ts', 'run', ...args);
+  codes.push(code);
+  if (code === INTERRUPTED) break;
+}
+// Each pace was a command of its own, with a table of its own.
+const made = bundles()
+  .filter((bundle) => !before.has(bundle))
+  .sort();
+if (codes.length > 1 && made.length > 0) {
+  const outcomes = await Promise.all(made.map(readOutcome));
+  console.log(`\n${renderVerdictTable(outcomes.map(({ verdict }) => verdict))}`);
+  console.log(`All reports: ${relative(process.cwd(), await writeIndex(made, join(RUNS, 'index.html')))}`);
+}
 if (wasThere || process.env.KEEP === '1') console.log('the cluster stays: make cluster-down takes it away');
 else codes.push(node('scripts/kind.ts', 'cluster-down'));
-process.exit(Math.max(...codes));
+process.exit(worstOf(codes));

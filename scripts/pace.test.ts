@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { choose, optionsOf, PACES, runsOf } from './pace.ts';
+import { choose, optionsOf, PACES, runsOf, worstOf } from './pace.ts';
 
 describe('what make e2e runs', () => {
   it('is without a word what two cores can do in time, and it is said what is left out', () => {
@@ -32,6 +32,15 @@ describe('what make e2e runs', () => {
     const named = runsOf(chosen).map((args) => args.slice(0, args.indexOf('--target')));
     expect(named.flat().sort()).toEqual(chosen.sort());
     expect(runsOf([])).toEqual([]);
+  });
+
+  it('ends as its worst run did', () => {
+    // Exit code 1 is a failure, 2 is unknown: the higher number is the lesser evil.
+    expect(worstOf([0, 2, 1, 0])).toBe(1);
+    expect(worstOf([1, 3, 2])).toBe(3);
+    expect(worstOf([0, 130])).toBe(130);
+    expect(worstOf([0, 137, 1])).toBe(137);
+    expect(worstOf([0, 0])).toBe(0);
   });
 
   it('is told to faultline run', () => {
