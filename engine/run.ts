@@ -302,12 +302,20 @@ export class Run {
           'load generator',
         );
     });
+    // At once, while the faults are reverted: whoever stops a run must not wait for a probe until the load ends. Once: a second signal
+    // would cut off k6's records.
+    let stopping: Promise<void> | undefined;
+    const stopLoad = () => {
+      stopping ??= load.stop();
+    };
+    if (this.stopSignal.stopped) stopLoad();
+    this.stopSignal.signal.addEventListener('abort', stopLoad, { once: true });
     try {
       await conduct(plan, faults, this.journal, this.clock, this.stopSignal);
     } finally {
       watch.stop();
     }
-    if (this.stopSignal.stopped) await load.stop();
+    await stopping;
     const ended = await load.done;
     for (const file of load.said)
       if (existsSync(file)) copyFileSync(file, join(directories.logs, basename(file)));

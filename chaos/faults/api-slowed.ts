@@ -1,5 +1,6 @@
 /** Kubernetes' API server gets little processor time: what watches, leads or creates through it waits. */
 import { checkParams, type FaultKind, refuseNoCluster, refuseNoMachines } from '../fault.ts';
+import { pods } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -17,6 +18,7 @@ export const apiSlowed: FaultKind = {
   undo: () => 'the limit of the API server’s processor time is taken away',
   probe: () => `the quickest of ${LOOKS} answers of the API server takes more than ${SLOW_MS} ms`,
   lasts: true,
+  rights: (_params, cluster) => [pods(cluster, ['get', 'list'], SYSTEM)],
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const undo = cluster.undo.quicken();

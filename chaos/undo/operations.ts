@@ -253,10 +253,15 @@ function deleteAll(operation: All): void {
   for (const object of objectsOf(operation)) force(operation, object);
 }
 
+/** What this process had to force, in its words. */
+export const forced: string[] = [];
+
 function force(operation: OnCluster, object: string): void {
   const none = '{"metadata":{"finalizers":null}}';
   kubectl(operation, ['patch', object, '--type=merge', `--patch=${none}`]);
-  process.stderr.write(`${object} did not go within ${FORCED_AFTER_S} s: its finalizers were removed\n`);
+  const said = `${object} did not go within ${FORCED_AFTER_S} s: its finalizers were removed`;
+  forced.push(said);
+  process.stderr.write(`${said}\n`);
 }
 
 const FORCED_AFTER_S = 15;

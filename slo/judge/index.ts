@@ -52,10 +52,10 @@ export async function judge(bundleDir: string, options: DatabaseOptions = {}): P
   const found = findings.flatMap((f) => f.checks);
   const claim = judgeClaim(plan, found);
   const checks = claim.check ? [...found, claim.check] : found;
-  const run = await runOf(context);
+  const { run, cutShort } = await runOf(context);
   return VerdictDocument.parse({
     version: VERDICT_VERSION,
-    ...combine(checks, run.outcome),
+    ...combine(checks, cutShort),
     run,
     phases: plan.phases.map(({ name, startMs, endMs }) => ({
       name,
@@ -103,14 +103,14 @@ function crashed(name: string, group: Check['group'], message: string): Finding 
   };
 }
 
-async function runOf(c: Context): Promise<VerdictDocument['run']> {
+async function runOf(c: Context): Promise<{ run: VerdictDocument['run']; cutShort: boolean }> {
   const { run, scenario, target, profile } = c.plan;
   const journal = await c.journal().then(
     (entries) => ({ entries, problem: 'the journal has no run.ended: the harness was killed' }),
     (error: Error) => ({ entries: [], problem: c.explain(error) }),
   );
   const end = journal.entries.flatMap((e) => (e.type === 'run.ended' ? [e] : [])).at(-1);
-  return {
+  const told: VerdictDocument['run'] = {
     id: run.id,
     scenario: scenario.name,
     title: scenario.title,
@@ -126,4 +126,6 @@ async function runOf(c: Context): Promise<VerdictDocument['run']> {
     outcome: end?.outcome ?? 'crashed',
     outcomeReason: end ? (end.reason ?? null) : journal.problem,
   };
+  const blameless = end?.outcome === 'aborted' && end.blame === 'evidence';
+  return { run: told, cutShort: end?.outcome === 'interrupted' || blameless };
 }

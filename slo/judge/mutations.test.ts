@@ -646,6 +646,27 @@ it.each([
   },
 );
 
+it.each([
+  ['evidence', 'unknown'],
+  ['platform', 'fail'],
+] as const)(
+  'a run that was aborted with %s to blame, after something had failed: %s',
+  async (blame, expected) => {
+    const verdict = await judged((r) => {
+      ended(r, 'aborted', blame);
+      Object.assign(r.ledger[0] ?? {}, {
+        processed: 0,
+        first_processed_us: null,
+        result: null,
+        artifact: null,
+      });
+    });
+    expect(check(verdict, 'ledger/lost').verdict).toBe('fail');
+    expect(verdict.verdict).toBe(expected);
+    expect(verdict.reasons.join()).toContain('ledger/lost');
+  },
+);
+
 describe('the claim, clause by clause', () => {
   const claims =
     (...judgedBy: string[][]) =>
