@@ -16,6 +16,9 @@ export const LEDGER_CHECKS = [
 
 export const checkId = {
   load: (stream: string) => `load/${stream}`,
+  /** Of the generator and of all streams together. */
+  generator: 'load/generator',
+  unplanned: 'load/unplanned',
   fault: (name: string) => `fault/${name}`,
   objective: (name: string, phase: string) => `objective/${name}/${phase}`,
   alert: ({ alert, expect, fault }: Pick<AlertContract, 'alert' | 'expect' | 'fault'>) =>
@@ -35,7 +38,7 @@ export type Judged = Pick<
 
 /**
  * The ids of the checks that count which the judge will make of a plan: not those for information, nor those of the harness, which
- * say nothing of the platform. An alert that two contracts share a spelling for is there once.
+ * say nothing of the platform.
  */
 export function countedChecks(plan: Judged): string[] {
   const contracts: Pick<AlertContract, 'alert' | 'expect' | 'fault'>[] = [...plan.alerts];
@@ -44,6 +47,7 @@ export function countedChecks(plan: Judged): string[] {
       contracts.push({ alert, expect: 'must-not-fire' });
   return [
     ...plan.streams.map(({ name }) => checkId.load(name)),
+    ...(plan.streams.length > 0 ? [checkId.generator, checkId.unplanned] : []),
     ...plan.faults.map(({ name }) => checkId.fault(name)),
     ...plan.objectives
       .filter(({ informational }) => !informational)

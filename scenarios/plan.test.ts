@@ -151,6 +151,10 @@ describe('the claim', () => {
     expect(plan(SCENARIO).scenario).not.toHaveProperty('clauses');
   });
 
+  it('may name that nothing but the planned load was sent', () => {
+    expect(plan(clauses('load/unplanned', 'load/generator')).scenario.clauses).toHaveLength(2);
+  });
+
   it('is refused where nothing will judge a clause, with what would', () => {
     expect(refusal(clauses('alert/Down/must-fire/kill', 'objective/build-success/recover'))).toMatch(
       /scenario\.yaml:7: spec\.claim\.1\.judgedBy\.1: nothing is judged as "objective\/build-success\/recover": expected one of objective\/build-success\/run$/,
@@ -159,6 +163,41 @@ describe('the claim', () => {
       /nothing is judged as "recovery\/\*": expected one of load\/builds, /,
     );
     expect(refusal(SCENARIO.replace('claim: It comes back.', 'claim: []'))).toMatch(/spec\.claim: /);
+  });
+});
+
+describe('names that come to nothing', () => {
+  const complaint = (text: string) => refusal(SCENARIO + text);
+
+  it('refuses a parameter that the load script does not have', () => {
+    const load = SCENARIO.replace('rate: 10/s', 'rate: 10/s, params: { functoins: 6 }');
+    expect(refusal(load)).toMatch(
+      /spec\.load\.0\.params\.functoins: script "builds" has no such parameter: expected one of prefix, source$/,
+    );
+  });
+
+  it('refuses an abort condition that can never hold', () => {
+    const abort = (stream: string, phase: string) =>
+      `  abort: [{ stream: ${stream}, errorShareAbove: 0.5, for: 1m, phases: [${phase}] }]\n`;
+    expect(complaint(abort('bulids', 'inject'))).toMatch(
+      /spec\.abort\.0\.stream: .*"bulids": expected one of builds$/,
+    );
+    expect(complaint(abort('builds', 'recovered'))).toMatch(
+      /spec\.abort\.0\.phases\.0: .*no phase "recovered"/,
+    );
+    expect(plan(SCENARIO + abort('builds', 'inject')).phases).toHaveLength(3);
+  });
+
+  it('refuses what is promised twice: two checks would have one name', () => {
+    expect(
+      refusal(
+        SCENARIO.replace('phases: [run] }', 'phases: [run] }\n    - { ref: build-success, phases: [run] }'),
+      ),
+    ).toMatch(/spec\.objectives\.1: "build-success" is judged twice in run/);
+    expect(complaint('      - { alert: Down, fault: kill, within: 5m, clearsWithin: 2m }\n')).toMatch(
+      /spec\.alerts\.mustFire\.1: "Down" must fire twice for kill/,
+    );
+    expect(complaint('  ledger: { failsWith: [kill, kill] }\n')).toMatch(/"kill" is there twice/);
   });
 });
 

@@ -22,7 +22,7 @@ import {
 } from '../evidence/plan.ts';
 import type { Catalog } from './catalog.ts';
 import type { ScenarioFile } from './load.ts';
-import { PHASES, type PhaseName, type Scenario } from './schema.ts';
+import { PHASES, type PhaseName, SCRIPT_PARAMS, type Scenario } from './schema.ts';
 
 export interface RunFacts {
   id: string;
@@ -81,6 +81,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
         `profile ${catalog.profile.name} has no way in for "${script}": expected one of ${catalog.scripts.join(', ')}`,
       );
   });
+  refuseStrangers(spec, phases, complain);
   const streams = spec.load.map((load, i) => planStream(load, factors[load.name] ?? 1, i, phases, complain));
   const faults = spec.faults.flatMap(
     (fault, i) => planFault(fault, i, phases, facts.timeScale, catalog, complain) ?? [],
@@ -181,11 +182,58 @@ function refuseDuplicates(spec: Spec, complain: Complain): void {
       seen.add(item.name);
     });
   }
+  const phased = new Set<string>();
+  spec.objectives.forEach(({ ref, phases }, i) => {
+    for (const phase of phases) {
+      if (phased.has(`${ref} ${phase}`))
+        complain(['objectives', i], `"${ref}" is judged twice in ${phase}: expected it once`);
+      phased.add(`${ref} ${phase}`);
+    }
+  });
+  const contracts = new Set<string>();
+  spec.alerts.mustFire.forEach(({ alert, fault }, i) => {
+    if (contracts.has(`${alert} ${fault}`))
+      complain(['alerts', 'mustFire', i], `"${alert}" must fire twice for ${fault}: expected it once`);
+    contracts.add(`${alert} ${fault}`);
+  });
+  spec.ledger.failsWith.forEach((name, i) => {
+    if (spec.ledger.failsWith.indexOf(name) < i)
+      complain(['ledger', 'failsWith', i], `"${name}" is there twice: expected it once`);
+  });
   const prefixes = new Set<string>();
   spec.functions.forEach((f, i) => {
     if (prefixes.has(f.prefix))
       complain(['functions', i, 'prefix'], `"${f.prefix}" is used twice: expected a prefix of its own`);
     prefixes.add(f.prefix);
+  });
+}
+
+/** Names that nothing in the scenario has, where they would silently come to nothing. */
+function refuseStrangers(spec: Spec, phases: Phase[], complain: Complain): void {
+  const oneOf = (names: readonly string[]) =>
+    names.length > 0 ? `expected one of ${names.join(', ')}` : 'it has none';
+  spec.load.forEach(({ script, params }, i) => {
+    for (const name of Object.keys(params))
+      if (!SCRIPT_PARAMS[script].includes(name))
+        complain(
+          ['load', i, 'params', name],
+          `script "${script}" has no such parameter: ${oneOf(SCRIPT_PARAMS[script])}`,
+        );
+  });
+  const streams = spec.load.map(({ name }) => name);
+  spec.abort.forEach((condition, i) => {
+    if (!streams.includes(condition.stream))
+      complain(
+        ['abort', i, 'stream'],
+        `the scenario has no load stream "${condition.stream}": ${oneOf(streams)}`,
+      );
+    condition.phases.forEach((phase, j) => {
+      if (phases.every(({ name }) => name !== phase))
+        complain(
+          ['abort', i, 'phases', j],
+          `the scenario has no phase "${phase}": ${oneOf(phases.map(({ name }) => name))}`,
+        );
+    });
   });
 }
 

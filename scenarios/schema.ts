@@ -1,13 +1,21 @@
 /**
- * A scenario: one claim in one YAML file. Durations are real ones (as in production); the run's time scale divides them.
+ * A scenario: one claim in one YAML file. Durations are real ones (as in production); the run's time scale divides them, but for those
+ * that say otherwise.
  * Words: DESIGN.md. Every object is strict: an unknown field is an error, not a wish.
  */
 import { z } from 'zod';
 import { parseDuration } from '../base/duration.ts';
 
-/** Phases in the order in which a run goes through them; a scenario uses those that it needs. */
-/** Exported functions of k6/main.ts; a stream has the name of its script. */
+/** Exported functions of k6/main.ts. The shipped objectives find a stream by its name: best it has that of its script. */
 export const SCRIPTS = ['builds', 'invocations', 'events', 'updates'] as const;
+/** What each of them takes: k6 would silently send something else for a name that it does not know. */
+export const SCRIPT_PARAMS: Record<(typeof SCRIPTS)[number], readonly string[]> = {
+  builds: ['prefix', 'source'],
+  invocations: ['prefix', 'functions', 'workMs', 'failShare'],
+  events: ['prefix', 'functions', 'workMs', 'failShare'],
+  updates: ['prefix', 'functions', 'minScale'],
+};
+/** Phases in the order in which a run goes through them; a scenario uses those that it needs. */
 export const PHASES = ['baseline', 'inject', 'steady-fault', 'recover', 'recovered'] as const;
 export const PhaseName = z.enum(PHASES);
 export type PhaseName = z.infer<typeof PhaseName>;
@@ -126,7 +134,7 @@ const Abort = z.strictObject({
 
 /**
  * What a run shows when it passes: one sentence; or its clauses, which make one when they are read one after the other, each with the
- * checks that judge it. Every one of those must be among what will be judged (`faultline plan` lists it).
+ * checks that judge it. Every one of those must be among what will be judged: the refusal lists that.
  */
 const Claim = z.union(
   [
@@ -167,6 +175,7 @@ export const Scenario = z.strictObject({
     recovery: z.array(Recovery).default([]),
     ledger: z
       .strictObject({
+        /** How long what was accepted may take after the last phase; real time, never scaled. */
         drain: Duration.default(30_000),
         maxLost: z.number().int().min(0).default(0),
         /** Accepted events that may end in an error. Of builds the objective build-success judges the share as well. */

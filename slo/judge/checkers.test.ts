@@ -391,6 +391,7 @@ describe('scaling', () => {
     kind: 'to_zero' | 'up',
     phases: string[],
     readyLate = 0,
+    change: (run: SyntheticRun) => void = () => {},
   ) =>
     judged((r) => {
       const idle = (x: { intended_us: number }) => x.intended_us >= 20_000_000 && x.intended_us < 40_000_000;
@@ -430,6 +431,7 @@ describe('scaling', () => {
           informational: false,
         },
       ];
+      change(r);
     });
   const measured = async (v: ReturnType<typeof scaled>) =>
     (await v).objectives.map((o) => [o.verdict, o.measured, o.samples]);
@@ -459,6 +461,37 @@ describe('scaling', () => {
     const [up] = await measured(scaled(pods, 1.3, 'up', ['recover'], 2000));
     expect(up?.[0]).toBe('fail');
     expect(up?.[1]).toBeCloseTo(2.1, 1);
+  });
+
+  it('tells by its id which function a request called, also after one that was never started', async () => {
+    const pods: [number, number][] = [
+      [0, 1],
+      [28_000, 0],
+      [41_200, 1],
+    ];
+    // From 40 s on only fn-0 is called, and the first request of that time is not started: n is one more than what was counted.
+    const onlyTheFirst = (r: SyntheticRun) => {
+      const late = of(r, 'invocations').filter((x) => x.intended_us >= 40_000_000);
+      const [dropped] = late;
+      const started = new Map(late.slice(1).map((x) => [x, (x.event_id as string).split('.')]));
+      for (const [x, id] of started) x.event_id = [...id.slice(0, -1), Number(id.at(-1)) - 1].join('.');
+      const offset = (segment: number) =>
+        r.plan.streams
+          .find((s) => s.name === 'invocations')
+          ?.segments.slice(0, segment)
+          .reduce((n, s) => n + s.count, 0) ?? 0;
+      const called = (x: Request) => {
+        const [segment, n] = (x.event_id as string).split('.').slice(-2).map(Number) as [number, number];
+        return (offset(segment) + n) % 2;
+      };
+      keep(r.requests, (x) => x !== dropped && !(started.has(x) && called(x) === 1));
+      keep(
+        r.series,
+        (s) => !(s.labels.includes('fn-1') && s.query.startsWith('pods') && s.t_us > 40_000_000),
+      );
+    };
+    const [up] = await measured(scaled(pods, 1.3, 'up', ['run'], 0, onlyTheFirst));
+    expect([up?.[0], up?.[2]]).toEqual(['pass', 1]);
   });
 
   it('fails a function that is never scaled to zero, when that was seen for long enough', async () => {

@@ -30,12 +30,12 @@ export async function checkLoad(c: Context): Promise<Finding> {
   }
   checks.push(
     await c.check(
-      { id: 'load/generator', group: 'load', title: 'The load generator had the processor that it needed' },
+      { id: checkId.generator, group: 'load', title: 'The load generator had the processor that it needed' },
       () => judgeGenerator(c),
     ),
   );
   const strangers = await c.check(
-    { id: 'load/unplanned', group: 'load', title: 'Nothing but the planned load was sent' },
+    { id: checkId.unplanned, group: 'load', title: 'Nothing but the planned load was sent' },
     async () => {
       const known = new Set(c.plan.streams.map((s) => s.name));
       const names = [...new Set((await scan(c)).map((r) => r.stream))].filter(

@@ -152,7 +152,7 @@ async function judge(
   const tookMs = Math.max(0, at / 1000 - fromMs);
   const times = {
     tookMs,
-    fromInjectMs: fault.injectedMs === null ? null : at / 1000 - fault.injectedMs,
+    fromInjectMs: fault.injectingMs === null ? null : at / 1000 - fault.injectingMs,
     censoredAtMs: null,
   };
   // Of a contract that counts from the injection, the streak is the last one by its own rule.

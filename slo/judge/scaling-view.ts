@@ -9,8 +9,9 @@
  *   t_us      when it ended
  *   phase     the phase that has the largest part of it
  *
- * Which function a request calls: `<prefix>-<n mod functions>` by the stream's params (scenarios/k6/main.ts). A function
- * that no stream names is held against all requests of the run.
+ * Which function a request calls: `<prefix>-<k mod functions>` by the stream's params (scenarios/k6/main.ts), where k counts the
+ * requests that were really started before it, and is in its id; column n also counts those that were not. A function that no stream
+ * names is held against all requests of the run.
  */
 import { quote } from '../../evidence/duckdb.ts';
 import type { Stream } from '../../evidence/plan.ts';
@@ -73,9 +74,9 @@ async function busyPeriods(c: Context, name: string, hasLedger: boolean): Promis
         ? invoking.map((s) => `stream = ${quote(s.name)}`).join(' OR ')
         : 'true';
   const source = hasLedger
-    ? `(SELECT r.stream, r.n, r.sent_us, greatest(coalesce(r.done_us, r.sent_us), coalesce(l.first_processed_us, r.sent_us)) AS end_us
+    ? `(SELECT r.stream, r.event_id, r.sent_us, greatest(coalesce(r.done_us, r.sent_us), coalesce(l.first_processed_us, r.sent_us)) AS end_us
         FROM requests r LEFT JOIN ledger l ON l.event_id = r.event_id)`
-    : '(SELECT stream, n, sent_us, coalesce(done_us, sent_us) AS end_us FROM requests)';
+    : '(SELECT stream, event_id, sent_us, coalesce(done_us, sent_us) AS end_us FROM requests)';
   const rows = await c.db.rows<{ from: number; to: number }>(`
     WITH own AS (SELECT sent_us, end_us FROM ${source} WHERE sent_us IS NOT NULL AND (${where})),
     ends AS (SELECT *, max(end_us) OVER (ORDER BY sent_us, end_us ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_us FROM own),
@@ -91,7 +92,16 @@ function callsOf(stream: Stream, name: string): string[] {
   const index = Number(name.slice(prefix.length + 1));
   if (!name.startsWith(`${prefix}-`) || !Number.isInteger(index) || index < 0 || index >= functions)
     return [];
-  return [`(stream = ${quote(stream.name)} AND n % ${functions} = ${index})`];
+  // The id ends in `<segment>.<n>`, n counted within the segment (base/event-id.ts).
+  const part = (which: number) => `TRY_CAST(split_part(event_id, '.', ${which}) AS BIGINT)`;
+  let offset = 0;
+  const offsets = stream.segments.map(({ count }, segment) => {
+    const begins = `WHEN ${segment} THEN ${offset}`;
+    offset += count;
+    return begins;
+  });
+  const k = `(${part(-1)} + CASE ${part(-2)} ${offsets.join(' ')} END)`;
+  return [`(stream = ${quote(stream.name)} AND ${k} % ${functions} = ${index})`];
 }
 
 function transitions(
