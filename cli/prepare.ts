@@ -128,7 +128,7 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
     seed,
     timeScale: options.timeScale,
     defects: options.defect,
-    loadScale: loadScale(options.loadScale),
+    loadScale: loadScale(options.loadScale, files),
     targetDetail: await target.detail(),
     versions: await versions(target),
     host: host(),
@@ -212,9 +212,13 @@ function generator(
   return { loadPods, sharedCores: cluster.cores };
 }
 
-/** `builds=0.05`, or `0.5` for every stream without a factor of its own. */
-function loadScale(options: string[]): Record<string, number> {
+/** `builds=0.05`, or `0.5` for every stream without a factor of its own. A script's name will do where no stream has it. */
+function loadScale(options: string[], files: ScenarioFile[]): Record<string, number> {
   const problems: Diagnostic[] = [];
+  const streams = new Set<string>([
+    ...files.flatMap(({ value }) => value.spec.load.map(({ name }) => name)),
+    ...SCRIPTS,
+  ]);
   const factors = options.map((option) => {
     const [, stream = '*', text] = /^(?:([^=]*)=)?(.*)$/.exec(option) as RegExpExecArray;
     const factor = Number(text || Number.NaN);
@@ -223,10 +227,10 @@ function loadScale(options: string[]): Record<string, number> {
         file: '--load-scale',
         message: `"${option}": expected a factor above 0, such as builds=0.05`,
       });
-    if (stream !== '*' && !(SCRIPTS as readonly string[]).includes(stream))
+    if (stream !== '*' && !streams.has(stream))
       problems.push({
         file: '--load-scale',
-        message: `no stream is called "${stream}": expected one of ${SCRIPTS.join(', ')}`,
+        message: `no stream is called "${stream}": expected one of ${[...streams].join(', ')}`,
       });
     return [stream, factor] as const;
   });

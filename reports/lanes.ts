@@ -114,9 +114,11 @@ export function marksOf(verdict: VerdictDocument, journal: JournalEntry[]): Mark
       add(e.t, e.timedOut ? `drain timed out: ${e.outstanding} left` : 'drained');
     else if (e.type === 'run.ended' && e.outcome !== 'completed') add(e.t, `run ${e.outcome}`);
   }
+  const injecting = (fault: string) =>
+    journal.find((e) => e.type === 'fault.injecting' && e.fault === fault)?.t;
   for (const r of verdict.recovery) {
     const fault = verdict.faults.find((f) => f.name === r.fault);
-    const from = r.from === 'revert' ? fault?.revertedMs : fault?.injectedMs;
+    const from = r.from === 'revert' ? fault?.revertedMs : injecting(r.fault);
     if (r.tookMs !== null && from != null) add(from + r.tookMs, `recovered: ${r.name}`);
   }
   return marks.sort((a, b) => a.t - b.t);

@@ -116,6 +116,21 @@ describe('report.html', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  it('gives the command of the same run, with all that made it what it was', async () => {
+    await writeSampleBundle(at('own'));
+    const plan = JSON.parse(await text('own', FILES.plan));
+    Object.assign(plan.target.detail, { platform: '../my platform' });
+    Object.assign(plan.load, { pods: 4 });
+    await writeFile(join(at('own'), FILES.plan), JSON.stringify(plan));
+    const verdict = JSON.parse(await text('own', FILES.verdict));
+    Object.assign(verdict.run, { target: 'kind', profile: 'mine.yaml', loadScale: { builds: 0.05 } });
+    await writeFile(join(at('own'), FILES.verdict), JSON.stringify(verdict));
+    await writeReports(at('own'));
+    expect(await text('own', 'report.html')).toMatch(
+      /faultline run \S+ --target kind --profile mine\.yaml --platform &#39;\.\.\/my platform&#39; --time-scale 10 --seed 42 --load-scale builds=0\.05 --load-pods 4</,
+    );
+  });
+
   it('has the same bytes when it is written again', async () => {
     const before = await text('failing', 'report.html');
     await writeReports(at('failing'));

@@ -139,6 +139,9 @@ export function whatRan({ plan, journal, verdict: v }: ReportBundle): Markup {
     ...(v.run.loadScale
       ? [['Load', `${loadScaleText(v.run.loadScale)} of the scenario's rates`] as [string, string]]
       : []),
+    ...(plan?.load.pods === undefined
+      ? []
+      : [['Load generator', `k6 in ${plural(plan.load.pods, 'pod')} of the cluster`] as [string, string]]),
     ['Seed', String(v.run.seed)],
     ['Defects switched on', v.run.defects.length > 0 ? v.run.defects.join(', ') : 'none'],
     ['Started', v.run.startedAt || '–'],
@@ -179,6 +182,9 @@ function imagesThatRan(journal: ReportBundle['journal']): Markup {
   return html`<details><summary>${plural(rows.length, 'image')} ran</summary>${table('Images that ran', [...columns, { title: 'First at', numeric: true }], rows)}<p class="muted">Images of functions are made in the run: the ledger asks the registry for each.</p></details>`;
 }
 
+/** Needs no naming. */
+const DEFAULT_PROFILE = 'reference';
+
 /** One argument for a POSIX shell. */
 const argument = (text: string) =>
   /^[\w./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
@@ -190,11 +196,14 @@ export function again({ plan, verdict: v }: ReportBundle): Markup {
     plan?.scenario.file ?? v.run.scenario,
     '--target',
     v.run.target,
+    ...(v.run.profile === DEFAULT_PROFILE ? [] : ['--profile', v.run.profile]),
+    ...(plan?.target.detail.platform === undefined ? [] : ['--platform', plan.target.detail.platform]),
     '--time-scale',
     String(v.run.timeScale),
     '--seed',
     String(v.run.seed),
     ...Object.entries(v.run.loadScale ?? {}).flatMap(([s, x]) => ['--load-scale', `${s}=${x}`]),
+    ...(plan?.load.pods === undefined ? [] : ['--load-pods', String(plan.load.pods)]),
     ...v.run.defects.flatMap((d) => ['--defect', d]),
   ];
   const dir = argument(`reports/runs/${v.run.id}`);
@@ -203,7 +212,7 @@ export function again({ plan, verdict: v }: ReportBundle): Markup {
     'Run it again',
     '',
     html`
-<p>The same run, from the start (exit code ${number(EXIT_CODE[v.verdict])} means ${v.verdict}):</p>${codeBlock(run.map(argument).join(' '))}
+<p>The same run, from the start (exit code ${number(EXIT_CODE[v.verdict])} means ${v.verdict})${v.run.target === 'cluster' ? html`; <code>--cluster</code> names the file of your cluster` : ''}:</p>${codeBlock(run.map(argument).join(' '))}
 <p>The verdict from the same evidence, with no platform there; the same bundle gives the same bytes. Then this page:</p>${codeBlock(`faultline judge ${dir}\nfaultline report ${dir}`)}
 <p>Any query of this page, with the DuckDB command line, in the bundle’s directory. Queries that name a table <code>requests</code>, <code>ledger</code> or <code>series</code> need these views first:</p>
 ${codeBlock("CREATE VIEW requests AS FROM 'requests.parquet';\nCREATE VIEW ledger AS FROM 'ledger.parquet';\nCREATE VIEW series AS FROM 'series.parquet';")}`,

@@ -3,7 +3,7 @@ import { join, relative, sep } from 'node:path';
 import { FILES } from '../../evidence/tables.ts';
 import { Verdict } from '../../evidence/verdict.ts';
 import type { Outcome } from '../bundle.ts';
-import { duration, number, plural } from '../format.ts';
+import { duration, loadScaleText, number, plural } from '../format.ts';
 import { badge, html, table } from './markup.ts';
 import { document } from './page.ts';
 
@@ -28,7 +28,7 @@ export function renderOverview(outcomes: Outcome[], from: string): string {
         : html`<span class="muted">${v.run.claim}</span>`,
       `${number(counted.filter((c) => c.verdict === 'pass').length)} / ${number(counted.length)}`,
       duration(v.run.durationMs),
-      html`${v.run.target}${v.run.defects.length > 0 ? html`<span class="sub">defects on: ${v.run.defects.join(', ')}</span>` : ''}`,
+      html`${v.run.target}${v.run.defects.length > 0 ? html`<span class="sub">defects on: ${v.run.defects.join(', ')}</span>` : ''}${v.run.loadScale ? html`<span class="sub">load: ${loadScaleText(v.run.loadScale)}</span>` : ''}`,
       html`<span class="nowrap">${v.run.startedAt.slice(0, 19).replace('T', ' ') || '–'}</span><span class="sub">${o.id}</span>`,
     ];
   });
