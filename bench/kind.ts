@@ -6,7 +6,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { lostState } from '../chaos/undo/lost-node.ts';
 import { isLimited } from '../chaos/undo/processor-limit.ts';
 import { kubeconfigPath } from '../kind/cluster.ts';
@@ -16,6 +16,8 @@ const BOUND_MS = 30_000;
 /** All is injected within about this long of the first act, seconds. */
 const INJECTION_S = 15;
 const GIVE_UP_MS = 300_000;
+/** By turns. */
+const SCENARIOS = ['kind.yaml', 'kind-system.yaml'];
 const kills = Number(process.argv[2] ?? 10);
 let seed = Number(process.argv[3] ?? 1);
 /** Lehmer's generator: the same instants again with the same seed. */
@@ -94,7 +96,7 @@ const out = mkdtempSync(join(tmpdir(), 'faultline-bench-kill-kind-'));
 const times: number[] = [];
 for (let i = 0; i < kills; i++) {
   const after = random() * INJECTION_S;
-  const scenario = join(import.meta.dirname, 'kind.yaml');
+  const scenario = join(import.meta.dirname, SCENARIOS[i % SCENARIOS.length] as string);
   const child = spawn(
     join(import.meta.dirname, '../bin/faultline'),
     ['run', scenario, '--target', 'kind', '--time-scale', '10', '--out', out],
@@ -129,7 +131,7 @@ for (let i = 0; i < kills; i++) {
   times.push(cleanMs ?? GIVE_UP_MS);
   const seconds = (ms: number | undefined) => (ms === undefined ? 'NEVER' : `${(ms / 1000).toFixed(1)} s`);
   console.log(
-    `kill ${i + 1}, ${after.toFixed(1)} s into the injection: ${there.length} things there (${there.join('; ')}); faults gone after ${seconds(cleanMs)}, the platform after ${seconds(goneMs)}${left.length > 0 ? `; STILL THERE: ${left.join('; ')}` : ''}`,
+    `kill ${i + 1} (${basename(scenario)}), ${after.toFixed(1)} s into the injection: ${there.length} things there (${there.join('; ')}); faults gone after ${seconds(cleanMs)}, the platform after ${seconds(goneMs)}${left.length > 0 ? `; STILL THERE: ${left.join('; ')}` : ''}`,
   );
 }
 rmSync(out, { recursive: true, force: true });

@@ -22,7 +22,7 @@ export const JournalEntry = z.discriminatedUnion('type', [
   entry('target.down', { seconds: z.number() }),
   entry('phase.started', { phase: z.string() }),
   entry('phase.ended', { phase: z.string() }),
-  /** The undo is durable on disk; written before `fault.injecting`. */
+  /** The undo is durable on disk, or `undo` says what ends a fault that leaves nothing to undo; written before `fault.injecting`. */
   entry('fault.undo-recorded', { fault: z.string(), undo: z.string() }),
   /** What an act of the fault takes, as it was right before it; `pods`: namespace/name. */
   entry('fault.impact', {

@@ -26,10 +26,10 @@ export const LEDGER_DDL = `CREATE TABLE ledger (
   answered_us        BIGINT,
   status             SMALLINT,          -- HTTP status of the answer, 0: none
   accepted           BOOLEAN NOT NULL,  -- the platform said 2xx: it owes us the processing
-  processed          INTEGER NOT NULL,  -- how many terminal results (completed, failed, success, error) were seen for it
+  processed          INTEGER NOT NULL,  -- how many terminal results (completed, failed, ready, success, error) were seen for it
   first_processed_us BIGINT,
   result             VARCHAR,           -- result of the first terminal event: completed | failed | ready | success | error
-  artifact           VARCHAR,           -- image digest that the platform claims to have pushed
+  artifact           VARCHAR,           -- image that the platform claims to have pushed, by its digest where it names one
   artifact_found     BOOLEAN            -- the registry has that manifest; NULL: not asked
 )`;
 

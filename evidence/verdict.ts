@@ -90,7 +90,7 @@ export const RecoveryResult = z.strictObject({
   verdict: Verdict,
   /** What `tookMs` and `rtoMs` count from. */
   from: z.enum(['revert', 'injection']),
-  /** From there / from the injection to the start of the first of the good windows; null when censored. */
+  /** From there / from the begin of the injection to the first good answer of the good windows; null when censored. */
   tookMs: num,
   fromInjectMs: num,
   /** It had not recovered when the evidence ended: the true time is longer than this. */

@@ -1,13 +1,13 @@
 /**
  * Runs the benchmarks one after the other: each file at the top of bench/ is a program that exits non-zero when it misses
  * its bound (what they share stands in folders there). Arguments pick those whose names contain one of them; without any,
- * all but the hour of bench/soak.ts, and bench/kind.ts and bench/defects.ts, which need a cluster.
+ * all but the hour of bench/soak.ts, bench/kind.ts and bench/defects.ts, which need a cluster, and bench/effects.ts, which reads bundles.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-const APART = ['bench/soak.ts', 'bench/kind.ts', 'bench/defects.ts'];
+const APART = ['bench/soak.ts', 'bench/kind.ts', 'bench/defects.ts', 'bench/effects.ts'];
 const project = resolve(import.meta.dirname, '..');
 const wanted = process.argv.slice(2);
 const files = globSync('bench/*.ts', { cwd: project, exclude: ['**/*.test.ts'] })

@@ -1,5 +1,6 @@
 /**
- * `make e2e`: the cluster up, scenarios on it, and the cluster down again unless it was there before or KEEP=1 says to leave it.
+ * `make e2e`: the cluster up, scenarios on it, and the cluster down again unless it was there before or KEEP=1 says to leave it
+ * (one that could not be made whole stays too: the next time goes on from there).
  * SCENARIO=a b: only these; SCENARIO=all: also those that take long or more than two cores. TIME_SCALE=10, LOAD_SCALE=builds=0.035 0.2: how fast, and how much of the spine's load; the defaults
  * are what two cores can do (scripts/pace.ts). WORKERS=2. Exit code: the worst of the runs.
  */

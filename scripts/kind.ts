@@ -1,6 +1,6 @@
 /**
  * What `make engine`, `make cluster`, `make images` and their counterparts call.
- * Each is resumable, and quiet about what is there. WORKERS=N (2) sets the cluster's size; IMAGES=published, source or auto says where what
+ * Each is resumable: what is there is not made again. WORKERS=N (2) sets the cluster's size; IMAGES=published, source or auto says where what
  * runs on it comes from (kind/published.ts); REGISTRY=host:port and, where nodes know it by another name, INSIDE=host:port say where `images` pushes to.
  */
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * Service level objectives from OpenSLO v1 files (SLO, SLI, AlertPolicy, AlertCondition, AlertNotificationTarget; one
- * object a file). Only what Faultline gives a meaning to is allowed: an unknown field is refused, not ignored.
+ * object a file). An unknown field is refused, not ignored. `timeWindow` is for other readers of the file: a run judges
+ * its own phases, and the windows of burn rates are those of their conditions.
  */
 import { RefusedError } from '../base/errors.ts';
 import type { Indicator, Objective } from '../evidence/plan.ts';

@@ -97,8 +97,8 @@ export interface Target {
   patience: { functionsMs: number; functionsAtOnce: number; quietMs: number };
   /** This host as the target reaches it: where the harness listens for Alertmanager. */
   hostAddress(): Promise<string>;
-  /** @throws HarnessError when a component does not come up, with its last log lines. */
   /** How the cluster is reached; absent: it is none. */
   way?(): Way;
+  /** @throws HarnessError when a component does not come up, with its last log lines. */
   up(request: TargetRequest): Promise<RunningTarget>;
 }
