@@ -1,8 +1,10 @@
 /** Builds commands from the Go module proxy, each in a module of its own that requires and, for Kubernetes, replaces. */
 import {
+  appendFileSync,
   copyFileSync,
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -30,7 +32,7 @@ const ENV = {
 
 /** The commands of a module, as static binaries in the step's directory. */
 export function goCommands(name: string, source: GoSource): Step {
-  const own = Object.values(source.replace ?? {})
+  const own = [...Object.values(source.replace ?? {}), ...Object.values(source.instead ?? {})]
     .filter((by) => by.startsWith('./'))
     .map((by) =>
       readdirSync(join(import.meta.dirname, by)).map((f) =>
@@ -77,7 +79,26 @@ async function wrapper(name: string, source: GoSource, directory: string): Promi
   // The sums that the release was built with: the sum database does not know every module that the proxy has.
   const sums = join(Dir, 'go.sum');
   if (existsSync(sums)) copyFileSync(sums, join(work, 'go.sum'));
+  await putInstead(source, work);
   return work;
+}
+
+/** Copies each module of which a package is to be another, puts that in, and takes the copy for the module. */
+async function putInstead(source: GoSource, work: string): Promise<void> {
+  const copies = new Map<string, string>();
+  for (const [place, by] of Object.entries(source.instead ?? {})) {
+    const [module, path] = place.split(':') as [string, string];
+    const copy = copies.get(module) ?? join(work, `instead-${copies.size}`);
+    if (!copies.has(module)) {
+      cpSync(await directoryOf(module, work), copy, { recursive: true });
+      await writable(copy);
+      copies.set(module, copy);
+    }
+    for (const file of globSync('*.go', { cwd: join(copy, path) })) rmSync(join(copy, path, file));
+    cpSync(join(import.meta.dirname, by), join(copy, path), { recursive: true });
+  }
+  // Afterwards: a replaced module has no version to be looked up.
+  for (const [module, copy] of copies) appendFileSync(join(work, 'go.mod'), `replace ${module} => ${copy}\n`);
 }
 
 /**
@@ -101,16 +122,23 @@ export async function fetchModules(name: string, source: GoSource, cache: string
 /** Copies a part of a module, in the version that the build took, to `<last part of the module>/<path>`. */
 async function keep(kept: string, directory: string, work: string): Promise<void> {
   const [module, path] = kept.split(':') as [string, string];
+  const to = join(directory, basename(module), path);
+  cpSync(join(await directoryOf(module, work), path), to, { recursive: true });
+  await writable(join(directory, basename(module)));
+}
+
+/** Where the version of a module is that the build takes. */
+async function directoryOf(module: string, work: string): Promise<string> {
   const version = await run('go', ['list', '-mod=mod', '-m', '-f', '{{.Version}}', module], {
     env: ENV,
     cwd: work,
   });
   const { Dir } = await download(`${module}@${version.trim().split('\n').at(-1)}`, work);
-  const to = join(directory, basename(module), path);
-  cpSync(join(Dir, path), to, { recursive: true });
-  // Files of the module cache are read-only; a cache that cannot be emptied is a nuisance.
-  await run('chmod', ['-R', 'u+w', join(directory, basename(module))]);
+  return Dir;
 }
+
+/** Files of the module cache are read-only; what cannot be emptied is a nuisance. */
+const writable = (directory: string) => run('chmod', ['-R', 'u+w', directory]);
 
 async function download(module: string, cwd: string): Promise<{ GoMod: string; Dir: string }> {
   const text = await run('go', ['mod', 'download', '-json', module], { env: ENV, cwd });

@@ -44,6 +44,8 @@ export interface GoSource {
   alsoRequire?: Record<string, string>;
   /** Modules in the place of others, beyond those that the module's own go.mod replaces: `path@vX`, or `./directory` in kind/. */
   replace?: Record<string, string>;
+  /** Packages in whose place ours stand, since nothing here uses them and they take long to compile: `module:package` by `./directory` in kind/. */
+  instead?: Record<string, string>;
   /** Files and directories of the module, `module:path`, that are kept beside the commands: manifests. */
   keep?: string[];
   /** Kubernetes: its staging modules are replaced by their published twins, `v0` for `v1`. */
@@ -171,6 +173,10 @@ export const ADD_ONS = {
     commands: ['github.com/traefik/traefik/v3/cmd/traefik'],
     replace: {
       'github.com/abbot/go-http-auth': './no-http-auth',
+    },
+    instead: {
+      'github.com/go-acme/lego/v4:providers/dns': './no-acme-dns',
+      'github.com/traefik/traefik/v3:pkg/provider/ecs': './no-ecs',
     },
     ldflags: '-X github.com/traefik/traefik/v3/pkg/version.Version=3.6.7',
     published: [
