@@ -1,5 +1,4 @@
 /** What runs on the cluster beside Kubernetes itself: built from source, pushed to the cluster's registry, applied. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { built, type Tell } from './cache.ts';
@@ -7,7 +6,7 @@ import { CHAOS_NAMESPACE, chaosMeshManifests } from './chaos-mesh.ts';
 import type { Engine } from './engine.ts';
 import { functionBaseImage } from './function-base.ts';
 import { ownCommand } from './go-build.ts';
-import { type CommandImage, commandImage, contentTag, ensureImage, NOBODY } from './images.ts';
+import { type CommandImage, commandImage, commandTag, ensureImage, NOBODY } from './images.ts';
 import { knativeManifests } from './knative.ts';
 import { type Kubernetes, parseManifests } from './kubernetes.ts';
 import { needPackages } from './packages.ts';
@@ -38,7 +37,7 @@ export interface BuildImages {
 
 const pusher =
   (engine: Engine, registry: Registry, tell: Tell) => async (name: string, image: CommandImage) => {
-    const tag = contentTag(name, [image, image.files.map(contentOf)]);
+    const tag = commandTag(name, image);
     await ensureImage(engine, tag, tell, () => commandImage(engine, tag, image));
     return registry.push(tag);
   };
@@ -123,10 +122,3 @@ export async function installAddOns(
 }
 
 const READY_WITHIN_S = 180;
-
-/** What stands for a file's content in the name of an image: the key of the build that it came from, or the file itself. */
-function contentOf(file: string): string {
-  const directory = basename(join(file, '..'));
-  if (/-[0-9a-f]{12}$/.test(directory)) return directory;
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
-}

@@ -1,5 +1,6 @@
 /** Images of the engine, each made once under a tag that names its content. */
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { contentKey, kindCache, type Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
@@ -43,6 +44,20 @@ export interface CommandImage {
   /** Default: root. */
   user?: number;
   env?: Record<string, string>;
+}
+
+/** Its tag: by what the files hold, since where they are is another place in every clone. */
+export function commandTag(name: string, image: CommandImage): string {
+  return contentTag(name, [
+    { ...image, files: image.files.map((file) => [basename(file), contentOf(file)]) },
+  ]);
+}
+
+/** The key of the build that a file came from, or the file itself. */
+function contentOf(file: string): string {
+  const directory = basename(join(file, '..'));
+  if (/-[0-9a-f]{12}$/.test(directory)) return directory;
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
 /** An image that adds executable files to another, or to nothing (`from: 'scratch'`). */

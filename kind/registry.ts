@@ -3,13 +3,12 @@
  * under another. It lives and goes with the cluster; its images stay in a volume of the engine, so that a second cluster
  * finds them.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HarnessError } from '../base/errors.ts';
 import type { Tell } from './cache.ts';
 import { CLUSTER } from './cluster.ts';
 import type { Engine } from './engine.ts';
-import { type CommandImage, commandImage, contentTag, ensureImage } from './images.ts';
+import { type CommandImage, commandImage, commandTag, ensureImage } from './images.ts';
 import { REGISTRY_SYSTEM } from './pins.ts';
 import { systemImage } from './system-image.ts';
 
@@ -69,7 +68,7 @@ async function registryImage(engine: Engine, tell: Tell): Promise<string> {
     ...{ from, files: [config], directory: '/etc/faultline' },
     entrypoint: ['docker-registry', 'serve', '/etc/faultline/registry.yml'],
   };
-  const tag = contentTag('registry', [image, readFileSync(config, 'utf8')]);
+  const tag = commandTag('registry', image);
   await ensureImage(engine, tag, tell, () => commandImage(engine, tag, image));
   return tag;
 }

@@ -1,8 +1,8 @@
 /** Images of the real services that the platform stands on: broker, metrics and alerts from Debian, the object store from source. */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
-import { type CommandImage, commandImage, contentTag, ensureImage, NOBODY } from './images.ts';
+import { type CommandImage, commandImage, commandTag, ensureImage, NOBODY } from './images.ts';
 import { SERVICES, SERVICES_SYSTEM } from './pins.ts';
 import type { GetCommands } from './published.ts';
 import type { Registry } from './registry.ts';
@@ -28,7 +28,7 @@ export async function serviceImages(
       ...{ from: 'scratch', files: [join(directory, name)], user: NOBODY },
       entrypoint: [`/usr/local/bin/${name}`],
     };
-    const tag = contentTag(name, [image, basename(directory)]);
+    const tag = commandTag(name, image);
     await ensureImage(engine, tag, tell, () => commandImage(engine, tag, image));
     return registry.push(tag);
   };
