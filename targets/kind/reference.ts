@@ -85,7 +85,7 @@ export function referencePlatform(name: Place['target'], find: () => Place): Tar
       return { nodes: String(nodes.length), ...detail };
     },
 
-    // A function is built by Kaniko first: 11 s of a core each. More of them at once starve what is to be tested.
+    // A function is built by Kaniko first: seconds of a core each. More of them at once starve what is to be tested.
     patience: { functionsMs: 180_000, functionsAtOnce: 4, quietMs: 60_000 },
     hostAddress: async () => find().hostAddress,
     way: () => find().way,
