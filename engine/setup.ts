@@ -18,8 +18,11 @@ export async function deployFunctions(
   const wanted = functions.flatMap(({ prefix, count, warm, ...scaling }) =>
     Array.from({ length: count }, (_, i) => ({ name: `${prefix}-${i}`, warm, ...scaling })),
   );
-  for (let next = 0; next < wanted.length; next += patience.functionsAtOnce) {
-    const batch = wanted.slice(next, next + patience.functionsAtOnce);
+  const batches = <T>(list: T[]): T[][] =>
+    Array.from({ length: Math.ceil(list.length / patience.functionsAtOnce) }, (_, i) =>
+      list.slice(i * patience.functionsAtOnce, (i + 1) * patience.functionsAtOnce),
+    );
+  for (const batch of batches(wanted)) {
     for (const one of batch) await front.deploy(one, runId);
     await waitUntilReady(
       batch.map(({ name }) => name),
@@ -28,9 +31,13 @@ export async function deployFunctions(
       signal,
     );
   }
-  await Promise.all(
-    wanted.filter(({ warm }) => warm).map(({ name }) => warmUp(front, name, `${runId}.warm.${name}`)),
-  );
+  // Those that were Ready first may be at zero again: all at once would be a storm of cold starts before the run.
+  for (const batch of batches(wanted.filter(({ warm }) => warm)))
+    await Promise.all(
+      batch.map(({ name }) =>
+        warmUp(front, name, `${runId}.warm.${name}`, Date.now() + patience.functionsMs, signal),
+      ),
+    );
   return wanted.map(({ name }) => name);
 }
 
@@ -72,10 +79,22 @@ async function waitUntilReady(
   }
 }
 
-async function warmUp(front: Front, name: string, id: string): Promise<void> {
-  const { status, text } = await front.call(name, id);
-  if (status !== 200)
-    throw new HarnessError(
-      `function ${name} is Ready, but answered ${status} to its first call: ${text.slice(0, 300)}`,
-    );
+/** Until it answers: what a machine that is still busy with the deployment gives up on is no finding. */
+async function warmUp(
+  front: Front,
+  name: string,
+  id: string,
+  deadline: number,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const { status, text } = await front.call(name, id);
+    if (status === 200) return;
+    if (Date.now() > deadline || status < 500)
+      throw new HarnessError(
+        `function ${name} is Ready, but answers ${status} when it is called: ${text.slice(0, 300)}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
