@@ -70,9 +70,9 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
     .filter((s) => s.status !== null && s.status >= 200 && s.status < 300)
     .map((s) => s.event_id);
   // Who pressed Ctrl-C waits: such a run is `unknown` whatever it lost.
-  const drainMs =
-    stop.reason?.outcome === 'interrupted' ? Math.min(plan.ledger.drainMs, 5000) : plan.ledger.drainMs;
-  await drain(accepted, tap.processed, drainMs, journal);
+  const hurried = stop.reason?.outcome === 'interrupted';
+  const drainMs = hurried ? Math.min(plan.ledger.drainMs, 5000) : plan.ledger.drainMs;
+  await drain(accepted, tap.processed, drainMs, hurried ? 0 : plan.scrapeMs, journal);
   const heard = tap.listening();
   observers.stop();
   const endMs = clock.now();
