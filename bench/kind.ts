@@ -19,6 +19,10 @@ const GIVE_UP_MS = 300_000;
 /** By turns. */
 const SCENARIOS = ['kind.yaml', 'kind-system.yaml'];
 const kills = Number(process.argv[2] ?? 10);
+if (!(Number.isInteger(kills) && kills > 0)) {
+  console.error(`kind: expected a number of kills, got ${process.argv[2]}`);
+  process.exit(64);
+}
 let seed = Number(process.argv[3] ?? 1);
 /** Lehmer's generator: the same instants again with the same seed. */
 const random = () => {
@@ -94,6 +98,7 @@ if (ask('get', 'namespace', PLATFORM, '--ignore-not-found', '--output=name') !==
 
 const out = mkdtempSync(join(tmpdir(), 'faultline-bench-kill-kind-'));
 const times: number[] = [];
+let atStake = 0;
 for (let i = 0; i < kills; i++) {
   const after = random() * INJECTION_S;
   const scenario = join(import.meta.dirname, SCENARIOS[i % SCENARIOS.length] as string);
@@ -115,6 +120,7 @@ for (let i = 0; i < kills; i++) {
   if (!(await injecting)) throw new Error(`the run ended before its faults:\n${said}`);
   await new Promise((resolve) => setTimeout(resolve, after * 1000));
   const there = faultsLeft();
+  if (there.length > 0) atStake++;
   const at = performance.now();
   child.kill('SIGKILL');
   await exited;
@@ -136,8 +142,10 @@ for (let i = 0; i < kills; i++) {
 }
 rmSync(out, { recursive: true, force: true });
 times.sort((a, b) => a - b);
-const worst = times.at(-1) ?? 0;
+const worst = times.at(-1) ?? GIVE_UP_MS;
+// A kill that met no fault shows nothing; chance makes one of ten such a one, not most.
+const held = worst <= BOUND_MS && atStake > kills / 2;
 console.log(
-  `${kills} kills: median ${((times[Math.floor(kills / 2)] ?? 0) / 1000).toFixed(1)} s, worst ${(worst / 1000).toFixed(1)} s, bound ${BOUND_MS / 1000} s: ${worst <= BOUND_MS ? 'held' : 'NOT HELD'}`,
+  `${kills} kills: median ${((times[Math.floor(kills / 2)] ?? 0) / 1000).toFixed(1)} s, worst ${(worst / 1000).toFixed(1)} s, bound ${BOUND_MS / 1000} s; ${atStake} of them met a fault: ${held ? 'held' : 'NOT HELD'}`,
 );
-process.exitCode = worst <= BOUND_MS ? 0 : 1;
+process.exitCode = held ? 0 : 1;

@@ -12,8 +12,13 @@ import type { VerdictDocument } from '../evidence/verdict.ts';
 import { choose, runsOf } from '../scripts/pace.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const rounds = Number(process.argv[2] ?? 10);
-const runs = process.argv[3] === 'kind' ? runsOf(choose('').chosen) : [[...shippedScenarios().keys()]];
+const [, , wanted = '10', target = 'local'] = process.argv;
+const rounds = Number(wanted);
+if (!(Number.isInteger(rounds) && rounds > 0) || !['local', 'kind'].includes(target)) {
+  console.error(`soak: expected a number of rounds and local or kind, got ${wanted} ${target}`);
+  process.exit(64);
+}
+const runs = target === 'kind' ? runsOf(choose('').chosen) : [[...shippedScenarios().keys()]];
 const out = mkdtempSync(join(tmpdir(), 'faultline-soak-'));
 let failed = 0;
 for (let round = 1; round <= rounds; round++) {

@@ -63,7 +63,7 @@ test.each([...shippedScenarios('cluster').keys()])(
   },
 );
 
-test.each([...shippedScenarios('cluster').values(), ...shippedScenarios('objects').values()])(
+test.each((['', 'cluster', 'objects'] as const).flatMap((folder) => [...shippedScenarios(folder).values()]))(
   '%s: each clause of its claim names what judges it',
   (file) => {
     expect(loadScenarios([file])[0]?.value.spec.claim).toBeInstanceOf(Array);

@@ -147,7 +147,10 @@ export const Plan = z.strictObject({
     title: z.string(),
     claim: z.string(),
     /** The claim's clauses, in its order, each with the checks that judge it (`*`: any one part of an id). Absent: one plain sentence. */
-    clauses: z.array(z.strictObject({ says: z.string(), judgedBy: z.array(z.string()) })).optional(),
+    clauses: z
+      .array(z.strictObject({ says: z.string(), judgedBy: z.array(z.string()).min(1) }))
+      .min(1)
+      .optional(),
     file: z.string(),
     sha256: z.string(),
     text: z.string(),

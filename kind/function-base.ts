@@ -13,8 +13,12 @@ import { systemImage } from './system-image.ts';
 
 const RUNTIME = join(import.meta.dirname, '../platform/runtime/host.ts');
 
+/** By which the engine knows the first stage, which it would keep for ever. */
+const STAGE = 'dev.faultline.stage=function-base';
+
 /** `ldd` names the libraries with their paths, the loader among them. */
 const dockerfile = (system: string) => `FROM ${system} AS system
+LABEL ${STAGE}
 COPY node host.ts /usr/local/bin/
 RUN mkdir /base && cp --parents --dereference --target-directory=/base \\
   $(ldd /usr/local/bin/node | grep -o '/[^ ]*') /usr/local/bin/node /usr/local/bin/host.ts
@@ -34,6 +38,7 @@ export async function functionBaseImage(engine: Engine, tell: Tell): Promise<str
     copyFileSync(RUNTIME, join(directory, 'host.ts'));
     writeFileSync(join(directory, 'Dockerfile'), dockerfile(system));
     await engine.docker(['build', '--quiet', '--tag', tag, directory]);
+    await engine.undo(['image', 'prune', '--force', '--filter', `label=${STAGE}`]);
   });
   return tag;
 }

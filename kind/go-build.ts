@@ -94,7 +94,10 @@ async function putInstead(source: GoSource, work: string): Promise<void> {
       await writable(copy);
       copies.set(module, copy);
     }
-    for (const file of globSync('*.go', { cwd: join(copy, path) })) rmSync(join(copy, path, file));
+    const files = globSync('*.go', { cwd: join(copy, path) });
+    if (files.length === 0)
+      throw new HarnessError(`module ${module} has no package ${path}: see kind/pins.ts`);
+    for (const file of files) rmSync(join(copy, path, file));
     cpSync(join(import.meta.dirname, by), join(copy, path), { recursive: true });
   }
   // Afterwards: a replaced module has no version to be looked up.

@@ -41,6 +41,8 @@ describe('what make e2e runs', () => {
     expect(worstOf([0, 130])).toBe(130);
     expect(worstOf([0, 137, 1])).toBe(137);
     expect(worstOf([0, 0])).toBe(0);
+    // Nothing was run: that is no pass.
+    expect(worstOf([])).toBe(3);
   });
 
   it('is told to faultline run', () => {

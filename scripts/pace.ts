@@ -95,9 +95,9 @@ export const INTERRUPTED = 130;
 /** Exit codes of `faultline run`, the worst first. Source: DESIGN.md, "Four verdicts": an error outranks a failure, and that one `unknown`. */
 const WORST_FIRST = [INTERRUPTED, 64, 3, 1, 2, 0];
 
-/** One exit code for several commands; one that nobody knows outranks all. */
+/** One exit code for several commands; one that nobody knows outranks all, and of none it is an error: nothing was run. */
 export const worstOf = (codes: readonly number[]): number =>
-  codes.find((code) => !WORST_FIRST.includes(code)) ?? WORST_FIRST.find((code) => codes.includes(code)) ?? 0;
+  codes.find((code) => !WORST_FIRST.includes(code)) ?? WORST_FIRST.find((code) => codes.includes(code)) ?? 3;
 
 export function optionsOf({ timeScale, loadScale }: Pace): string[] {
   return [

@@ -699,8 +699,16 @@ describe('the claim, clause by clause', () => {
     ]);
   });
 
+  it('a clause that names nothing makes no bundle: it would hold without a look', async () => {
+    await expect(judged(claims([]))).rejects.toThrow(EvidenceError);
+  });
+
   it('what is only for information judges no clause', async () => {
-    const verdict = await judged(claims(['harness/host']));
+    const verdict = await judged((r) => {
+      claims(['harness/host'])(r);
+      r.journal.push({ t: 20_000, type: 'host.sample', stolen: 0 });
+    });
+    expect(check(verdict, 'harness/host').verdict).toBe('pass');
     expect(verdict.clauses).toMatchObject([{ verdict: 'unknown', checkIds: [] }]);
   });
 });
