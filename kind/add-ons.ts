@@ -10,7 +10,7 @@ import { type CommandImage, commandImage, commandTag, ensureImage, NOBODY } from
 import { knativeManifests } from './knative.ts';
 import { type Kubernetes, parseManifests } from './kubernetes.ts';
 import { needPackages } from './packages.ts';
-import { ADD_ONS, CHAOS_DAEMON_SYSTEM } from './pins.ts';
+import { ADD_ONS, CHAOS_DAEMON_SYSTEM, SERVICES } from './pins.ts';
 import { onControlPlane, onEveryNode } from './placement.ts';
 import type { GetCommands } from './published.ts';
 import { REGISTRY, type Registry } from './registry.ts';
@@ -18,12 +18,13 @@ import { systemImage } from './system-image.ts';
 
 export type AddOns = Record<keyof typeof ADD_ONS, string>;
 
-/** Builds the commands: the long part, and the one that needs no cluster. @returns their directories */
+/** Builds the commands of add-ons and services: the long part, and the one that needs no cluster. @returns the add-ons' directories */
 export async function buildAddOns(get: GetCommands, tell: Tell): Promise<AddOns> {
   await needPackages({ gcc: 'gcc', '/usr/include/stdlib.h': 'libc6-dev' }, tell);
   const directories = {} as AddOns;
   for (const name of Object.keys(ADD_ONS) as (keyof typeof ADD_ONS)[])
     directories[name] = await get(name, ADD_ONS[name]);
+  for (const [name, source] of Object.entries(SERVICES)) await get(name, source);
   return directories;
 }
 
@@ -113,8 +114,9 @@ export async function installAddOns(
   began = performance.now();
   tell('started  Chaos Mesh');
   const chart = join(directories['chaos-mesh'], 'chaos-mesh/helm/chaos-mesh');
-  const helm = join(directories.helm, 'helm');
-  await cluster.apply(onEveryNode(await chaosMeshManifests(chart, helm, { controller, daemon }, tell)));
+  const renderChart = join(directories.helm, 'render-chart');
+  const manifests = await chaosMeshManifests(chart, renderChart, { controller, daemon }, tell);
+  await cluster.apply(onEveryNode(manifests));
   await cluster.available(CHAOS_NAMESPACE, READY_WITHIN_S);
   await cluster.do('rollout', 'status', 'daemonset', '-n', CHAOS_NAMESPACE, `--timeout=${READY_WITHIN_S}s`);
   tell(`done     Chaos Mesh (${((performance.now() - began) / 1000).toFixed(0)} s)`);

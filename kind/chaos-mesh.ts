@@ -18,11 +18,11 @@ export interface ChaosImages {
  * Rendered once for a set of images and kept: each rendering makes new certificates, and a running controller has read its own.
  *
  * @param chart directory of the chart
- * @param helm the command
+ * @param renderChart the command of kind/render-chart
  */
 export async function chaosMeshManifests(
   chart: string,
-  helm: string,
+  renderChart: string,
   images: ChaosImages,
   tell: Tell,
 ): Promise<Manifest[]> {
@@ -30,19 +30,11 @@ export async function chaosMeshManifests(
   const directory = await built(
     {
       name: 'chaos-mesh-manifests',
-      inputs: [chart, helm, values],
+      inputs: [chart, renderChart, values],
       async build(to) {
         writeFileSync(join(to, 'values.json'), JSON.stringify(values));
-        const args = [
-          'template',
-          'chaos-mesh',
-          chart,
-          '--namespace',
-          CHAOS_NAMESPACE,
-          '--values',
-          join(to, 'values.json'),
-        ];
-        writeFileSync(join(to, 'manifests.yaml'), await run(helm, args), { mode: 0o600 });
+        const args = [chart, 'chaos-mesh', CHAOS_NAMESPACE, join(to, 'values.json')];
+        writeFileSync(join(to, 'manifests.yaml'), await run(renderChart, args), { mode: 0o600 });
       },
     },
     tell,

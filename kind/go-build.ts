@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { HarnessError } from '../base/errors.ts';
+import { GO_BUILD_FLAGS } from '../tools/go-install.ts';
 import type { Step } from './cache.ts';
 import { run } from './command.ts';
 import type { GoSource } from './pins.ts';
@@ -32,7 +33,11 @@ const ENV = {
 
 /** The commands of a module, as static binaries in the step's directory. */
 export function goCommands(name: string, source: GoSource): Step {
-  const own = [...Object.values(source.replace ?? {}), ...Object.values(source.instead ?? {})]
+  const own = [
+    ...Object.values(source.replace ?? {}),
+    ...Object.values(source.instead ?? {}),
+    ...source.commands,
+  ]
     .filter((by) => by.startsWith('./'))
     .map((by) =>
       readdirSync(join(import.meta.dirname, by)).map((f) =>
@@ -47,8 +52,7 @@ export function goCommands(name: string, source: GoSource): Step {
     async build(directory) {
       const work = await wrapper(name, source, directory);
       const flags = ['-s -w', source.ldflags, source.cgo && '-linkmode=external -extldflags=-static'];
-      const args = ['-mod=mod', '-trimpath', '-ldflags', flags.filter(Boolean).join(' ')];
-      if (source.cgo) args.push('-tags', 'netgo,osusergo');
+      const args = ['-mod=mod', ...GO_BUILD_FLAGS, '-ldflags', flags.filter(Boolean).join(' ')];
       // All at once: a linker has one thread, and what is still to be compiled has the other processors meanwhile.
       await run('go', ['build', ...args, '-o', `${directory}/`, ...source.commands], {
         env: source.cgo ? { ...ENV, CGO_ENABLED: '1' } : ENV,
@@ -74,11 +78,17 @@ export async function keepFiles(name: string, source: GoSource, directory: strin
 async function wrapper(name: string, source: GoSource, directory: string): Promise<string> {
   const work = join(directory, '.work');
   mkdirSync(work);
-  const { GoMod, Dir } = await download(`${source.module}@v${source.version}`, work);
-  writeFileSync(join(work, 'go.mod'), await moduleFile(name, source, GoMod));
-  // The sums that the release was built with: the sum database does not know every module that the proxy has.
-  const sums = join(Dir, 'go.sum');
-  if (existsSync(sums)) copyFileSync(sums, join(work, 'go.sum'));
+  const requires = { [source.module]: source.version, ...source.alsoRequire };
+  const downloaded = await Promise.all(
+    Object.entries(requires).map(([module, version]) => download(`${module}@v${version}`, work)),
+  );
+  const originals = downloaded.map(({ GoMod }) => GoMod);
+  writeFileSync(join(work, 'go.mod'), await moduleFile(name, source, requires, originals));
+  // The sums that the releases were built with: the sum database does not know every module that the proxy has.
+  const sums = downloaded.map(({ Dir }) => join(Dir, 'go.sum')).filter((file) => existsSync(file));
+  writeFileSync(join(work, 'go.sum'), sums.map((file) => readFileSync(file, 'utf8')).join(''));
+  for (const ours of source.commands.filter((command) => command.startsWith('./')))
+    cpSync(join(import.meta.dirname, ours), join(work, ours), { recursive: true });
   await putInstead(source, work);
   return work;
 }
@@ -158,7 +168,7 @@ export function ownCommand(name: string, sourceDirectory: string): Step {
       const work = join(directory, '.work');
       mkdirSync(work);
       for (const file of files) copyFileSync(join(sourceDirectory, file), join(work, file));
-      await run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', 'binary', '.'], {
+      await run('go', ['build', ...GO_BUILD_FLAGS, '-ldflags', '-s -w', '-o', 'binary', '.'], {
         env: ENV,
         cwd: work,
       });
@@ -168,21 +178,26 @@ export function ownCommand(name: string, sourceDirectory: string): Step {
   };
 }
 
-/** @param original path of the module's own go.mod, whose replacements by other modules count here too */
-async function moduleFile(name: string, source: GoSource, original: string): Promise<string> {
-  const requires = { [source.module]: source.version, ...source.alsoRequire };
-  const { Replace } = JSON.parse(
-    await run('go', ['mod', 'edit', '-json', original], { env: ENV, cwd: '/' }),
-  ) as {
-    Replace: { Old: { Path: string }; New: { Path: string; Version?: string } }[] | null;
-  };
+/** @param originals paths of the required modules' own go.mod files, whose replacements by other modules count here too */
+async function moduleFile(
+  name: string,
+  source: GoSource,
+  requires: Record<string, string>,
+  originals: string[],
+): Promise<string> {
   const replaces = new Map<string, string>();
-  for (const { Old, New } of Replace ?? [])
-    if (New.Version !== undefined) replaces.set(Old.Path, `${New.Path} ${New.Version}`);
+  for (const original of originals) {
+    const { Replace } = JSON.parse(
+      await run('go', ['mod', 'edit', '-json', original], { env: ENV, cwd: '/' }),
+    ) as { Replace: { Old: { Path: string }; New: { Path: string; Version?: string } }[] | null };
+    for (const { Old, New } of Replace ?? [])
+      if (New.Version !== undefined) replaces.set(Old.Path, `${New.Path} ${New.Version}`);
+  }
   if (source.staging) {
     const twin = source.version.replace(/^1\./, '0.');
-    for (const module of stagingModules(readFileSync(original, 'utf8')))
-      replaces.set(module, `${module} v${twin}`);
+    for (const original of originals)
+      for (const module of stagingModules(readFileSync(original, 'utf8')))
+        replaces.set(module, `${module} v${twin}`);
   }
   for (const [module, by] of Object.entries(source.replace ?? {}))
     replaces.set(module, by.startsWith('./') ? join(import.meta.dirname, by) : by.replace('@', ' '));

@@ -37,10 +37,13 @@ export interface GoSource {
   module: string;
   /** Without the `v`. */
   version: string;
-  /** Import paths of the commands; each binary has the last part of its path as its name, unless `rename` says otherwise. */
+  /**
+   * Import paths of the commands, or `./directory` in kind/ for one of ours that uses the module; each binary has the last part of its
+   * path as its name, unless `rename` says otherwise.
+   */
   commands: string[];
   rename?: Record<string, string>;
-  /** More modules of the same release that the build needs. */
+  /** More modules that the build needs, or with which it is to have its libraries in common. */
   alsoRequire?: Record<string, string>;
   /** Modules in the place of others, beyond those that the module's own go.mod replaces: `path@vX`, or `./directory` in kind/. */
   replace?: Record<string, string>;
@@ -121,6 +124,7 @@ export const PINS = {
     module: 'github.com/coredns/coredns',
     version: '1.12.1',
     commands: ['github.com/coredns/coredns'],
+    instead: { 'github.com/coredns/coredns:core/plugin': './few-dns-plugins' },
     published: [
       published(
         'registry.k8s.io/coredns/coredns:v1.12.1',
@@ -145,11 +149,41 @@ export const PINS = {
 
 export type SourceName = keyof typeof PINS;
 
+/**
+ * All that links Kubernetes' client libraries, in one module graph: alone, each has its own versions of them, and they were compiled five
+ * times (291 MB of Go; together 101). A version that moves here builds all of these anew.
+ */
+const CLIENTS = {
+  alsoRequire: {
+    'knative.dev/serving': '0.46.0',
+    'github.com/traefik/traefik/v3': '3.6.7',
+    'github.com/chaos-mesh/chaos-mesh': '0.9.1-0.20260902003049-47411975a8cb',
+    'helm.sh/helm/v3': '3.20.2',
+    'k8s.io/kube-state-metrics/v2': '2.18.0',
+  },
+  replace: {
+    // Chaos Mesh's go.mod names a directory beside it, which no module archive has.
+    'github.com/chaos-mesh/chaos-mesh/api':
+      'github.com/chaos-mesh/chaos-mesh/api@v0.0.0-20260906172039-d70b66ad97ac',
+    'github.com/abbot/go-http-auth': './no-http-auth',
+    // The newest of each that all of them compile with.
+    'sigs.k8s.io/controller-runtime': 'sigs.k8s.io/controller-runtime@v0.21.0',
+    'go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp':
+      'go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp@v0.62.0',
+    // Chaos Mesh replaces it by a version that the proxy does not have.
+    'k8s.io/sample-controller': 'k8s.io/sample-controller@v0.34.3',
+  },
+} satisfies Partial<GoSource>;
+const inClients = (module: keyof typeof CLIENTS.alsoRequire) => ({
+  ...CLIENTS,
+  module,
+  version: CLIENTS.alsoRequire[module],
+});
+
 /** What runs on the cluster beside Kubernetes itself. */
 export const ADD_ONS = {
   knative: {
-    module: 'knative.dev/serving',
-    version: '0.46.0',
+    ...inClients('knative.dev/serving'),
     commands: ['activator', 'autoscaler', 'controller', 'queue', 'webhook'].map(
       (name) => `knative.dev/serving/cmd/${name}`,
     ),
@@ -168,12 +202,8 @@ export const ADD_ONS = {
     ],
   },
   traefik: {
-    module: 'github.com/traefik/traefik/v3',
-    version: '3.6.7',
+    ...inClients('github.com/traefik/traefik/v3'),
     commands: ['github.com/traefik/traefik/v3/cmd/traefik'],
-    replace: {
-      'github.com/abbot/go-http-auth': './no-http-auth',
-    },
     instead: {
       'github.com/go-acme/lego/v4:providers/dns': './no-acme-dns',
       'github.com/traefik/traefik/v3:pkg/provider/ecs': './no-ecs',
@@ -198,24 +228,18 @@ export const ADD_ONS = {
     ],
   },
   'chaos-mesh': {
-    module: 'github.com/chaos-mesh/chaos-mesh',
-    version: '0.9.1-0.20260902003049-47411975a8cb',
+    ...inClients('github.com/chaos-mesh/chaos-mesh'),
     commands: ['chaos-controller-manager', 'chaos-daemon', 'chaos-daemon-helper'].map(
       (name) => `github.com/chaos-mesh/chaos-mesh/cmd/${name}`,
     ),
     rename: { 'chaos-daemon-helper': 'cdh' },
-    // Its own go.mod names a directory beside it, which no module archive has.
-    replace: {
-      'github.com/chaos-mesh/chaos-mesh/api':
-        'github.com/chaos-mesh/chaos-mesh/api@v0.0.0-20260906172039-d70b66ad97ac',
-    },
     keep: ['github.com/chaos-mesh/chaos-mesh:helm/chaos-mesh'],
     // Not from published images: no release has this commit, and with another the chart and the kinds would be others as well.
     // The daemon's ptrace and its client of a kernel module.
     cgo: true,
   },
   // Only renders Chaos Mesh's chart.
-  helm: { module: 'helm.sh/helm/v3', version: '3.22.0', commands: ['helm.sh/helm/v3/cmd/helm'] },
+  helm: { ...inClients('helm.sh/helm/v3'), commands: ['./render-chart'] },
 } satisfies Record<string, GoSource>;
 
 /** What the platform stands on beside Debian's packages. */
@@ -235,8 +259,7 @@ export const SERVICES = {
     ],
   },
   'kube-state-metrics': {
-    module: 'k8s.io/kube-state-metrics/v2',
-    version: '2.18.0',
+    ...inClients('k8s.io/kube-state-metrics/v2'),
     commands: ['k8s.io/kube-state-metrics/v2'],
     published: [
       published(

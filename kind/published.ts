@@ -62,7 +62,10 @@ export function commandsFrom(
   async function compile(name: string, source: GoSource, why?: string): Promise<string> {
     if (!isThere(goCommands(name, source), cache)) void fetchUpcoming(name);
     const directory = await built(goCommands(name, source), tell, cache);
-    provenance[name] = `built from ${source.module}@v${source.version}${why ? ` (${why})` : ''}`;
+    const { module, version, alsoRequire = {} } = source;
+    const others = Object.keys(alsoRequire).filter((other) => other !== module);
+    const graph = others.length > 0 ? `, in one module graph with ${others.join(', ')}` : '';
+    provenance[name] = `built from ${module}@v${version}${graph}${why ? ` (${why})` : ''}`;
     return directory;
   }
 

@@ -5,6 +5,13 @@ import { exec, lastLines } from './exec.ts';
 import { cacheDirectory, type Machine } from './machine.ts';
 import { type GoPin, goInstallCommand, type ToolName } from './pins.ts';
 
+/**
+ * What all that we build has in common, so that Go compiles a package once for all of it: no debugging information, which nobody here
+ * reads (219 s without it for kube-state-metrics with all that it needs, and 235 s with it, on two cores), and no C for names of hosts
+ * and users, whether or not a build has C elsewhere.
+ */
+export const GO_BUILD_FLAGS = ['-trimpath', '-gcflags=all=-dwarf=false', '-tags=netgo,osusergo'];
+
 const TIMEOUT_MS = 20 * 60_000;
 
 export interface GoBuild {
@@ -25,6 +32,8 @@ function goEnvironment(machine: Machine, bin: string): NodeJS.ProcessEnv {
     // The flags of the user's own projects (a vendor directory, a module file) would break a build out of nowhere.
     GOFLAGS: '',
     GO111MODULE: 'on',
+    // The compiler is a Go program too: with less garbage collection helm took 147 s on two cores and not 169.
+    GOGC: machine.env.GOGC ?? '400',
     // A go.work of the user's, in a directory above, is not about these modules.
     GOWORK: 'off',
   };
@@ -33,7 +42,7 @@ function goEnvironment(machine: Machine, bin: string): NodeJS.ProcessEnv {
 function goArguments({ go }: GoBuild): string[] {
   const what = go.module === undefined ? `${go.package}@v${go.version}` : '.';
   // No stamp of the checkout: Go asks git for it, which refuses a checkout that belongs to another user.
-  return ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim(), what];
+  return ['-buildvcs=false', ...GO_BUILD_FLAGS, '-ldflags', `-s -w ${go.ldflags ?? ''}`.trim(), what];
 }
 
 /** A package with its version is built outside of any module. */
