@@ -13,7 +13,7 @@ help:
 	@echo 'make test    set up, then types, lint, borders and all tests that need no cluster'
 	@echo 'make lint    types, lint and borders only'
 	@echo 'make bench   set up, then the benchmarks'
-	@echo 'make e2e     the platform on a kind cluster, real builds, Knative and Chaos Mesh; SCENARIO=kaniko-killed only this one, SCENARIO=all the long ones too'
+	@echo 'make e2e     the platform on a kind cluster, real builds, Knative and Chaos Mesh; SCENARIO=kaniko-killed only this one, SCENARIO=all the long ones too; DEFECT= as above'
 	@echo 'make engine  install and start a container engine where none answers (Debian, root); engine-down ends it'
 	@echo 'make images  get what runs on a cluster of yours, and push it: REGISTRY=host:port, INSIDE= as the nodes know it, IMAGES= as below'
 	@echo 'make cluster a kind cluster with Knative, Kaniko and Chaos Mesh (WORKERS=2; IMAGES=auto, published or source); cluster-check'

@@ -1,7 +1,7 @@
 /** Options of `run` that name the user's own stores of traces and logs: what they have of the run becomes part of its evidence. */
 import type { Argv } from 'yargs';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
-import type { EvidenceSources } from '../engine/collect/sources.ts';
+import { type EvidenceSources, HttpStore } from '../engine/collect/sources.ts';
 import type { Profile } from '../targets/profile.ts';
 
 export interface SourceOptions {
@@ -16,13 +16,16 @@ export function sourceOptions<T>(y: Argv<T>): Argv<T & SourceOptions> {
     .option('traces', {
       type: 'string',
       describe:
-        'URL of a Jaeger query service or a Tempo: traces of the failed and the slowest requests come into the bundle',
+        'URL of a Jaeger query service or a Tempo, with user:password@ where it asks for one: traces of the failed and the slowest requests come into the bundle',
     })
     .option('spans', {
       type: 'string',
       describe: 'URL to which the reference platform sends its spans (OTLP over HTTP, as http://host:4318)',
     })
-    .option('loki', { type: 'string', describe: "URL of a Loki: the run's logs come into the bundle" })
+    .option('loki', {
+      type: 'string',
+      describe: "URL of a Loki, likewise: the run's logs come into the bundle",
+    })
     .option('logql', {
       type: 'string',
       describe: "LogQL of these logs; default: the profile's",
@@ -46,11 +49,16 @@ export function checkSources(
       '--spans',
       `a platform of profile ${name} sends its spans where its own manifests say: expected no --spans`,
     );
+  if (spans !== undefined && isHttp(spans) && new URL(spans).username !== '')
+    complain(
+      '--spans',
+      'has a user: every pod of the platform would show it in its environment; expected none',
+    );
   if (problems.length > 0) throw new RefusedError(problems);
   return {
     sources: {
-      ...(traces === undefined ? {} : { traces }),
-      ...(loki === undefined ? {} : { loki: { url: loki, query: logql ?? logs } }),
+      ...(traces === undefined ? {} : { traces: new HttpStore(traces) }),
+      ...(loki === undefined ? {} : { loki: { store: new HttpStore(loki), query: logql ?? logs } }),
     },
     ...(spans === undefined ? {} : { spans: spans.replace(/\/+$/, '') }),
   };

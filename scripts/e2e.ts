@@ -2,13 +2,14 @@
  * `make e2e`: the cluster up, scenarios on it, and the cluster down again unless it was there before or KEEP=1 says to leave it
  * (one that could not be made whole stays too: the next time goes on from there).
  * SCENARIO=a b: only these; SCENARIO=all: also those that take long or more than two cores. TIME_SCALE=10, LOAD_SCALE=builds=0.035 0.2: how fast, and how much of the spine's load; the defaults
- * are what two cores can do (scripts/pace.ts). WORKERS=2. Exit code: the worst of the runs.
+ * are what two cores can do (scripts/pace.ts). DEFECT=NAME switches a defect of the platform on: its scenario must fail. WORKERS=2. Exit code: the worst of the runs.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { kubeconfigPath } from '../kind/cluster.ts';
 import { readOutcome, renderVerdictTable, writeIndex } from '../reports/index.ts';
+import { DEFECTS } from '../targets/defects.ts';
 import { choose, INTERRUPTED, PACES, runsOf, worstOf } from './pace.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -16,6 +17,11 @@ const RUNS = join(ROOT, 'reports/runs');
 const { chosen, leftOut, unknown } = choose(process.env.SCENARIO ?? '');
 if (unknown.length > 0) {
   console.error(`SCENARIO: ${unknown.join(', ')}: expected all, or some of ${[...PACES.keys()].join(', ')}`);
+  process.exit(64);
+}
+const { DEFECT = '' } = process.env;
+if (DEFECT !== '' && !DEFECTS.includes(DEFECT)) {
+  console.error(`DEFECT: "${DEFECT}": expected one of ${DEFECTS.join(', ')}`);
   process.exit(64);
 }
 

@@ -4,6 +4,7 @@
  */
 
 const TIME_SCALE = Number(process.env.TIME_SCALE || '10');
+const DEFECT = process.env.DEFECT ?? '';
 const LOAD_SCALE = process.env.LOAD_SCALE?.split(/\s+/).filter(Boolean) ?? [];
 
 interface Pace {
@@ -36,7 +37,10 @@ const CHEAP: Pace = { timeScale: TIME_SCALE, loadScale: LOAD_SCALE.length > 0 ? 
 export const PACES: ReadonlyMap<string, Pace> = new Map([
   ['invocations-steady', SPINE],
   ['scale-to-zero-burst', SPINE],
+  ['steady-control', SPINE],
   ['builds-rabbitmq-partition', BACKLOG],
+  ['builds-builder-killed', BACKLOG],
+  ['builds-registry-throttled', BACKLOG],
   ['builds-parser-missing', CHEAP],
   ['kaniko-killed', CLUSTER],
   ['dr-builder-oom', CLUSTER],
@@ -56,6 +60,9 @@ const ONLY_WHEN_ASKED = [
   'cold-start-storm',
   'kaniko-throttled',
   'builds-rabbitmq-partition',
+  'steady-control',
+  'builds-builder-killed',
+  'builds-registry-throttled',
 ];
 
 export interface Choice {
@@ -103,5 +110,6 @@ export function optionsOf({ timeScale, loadScale }: Pace): string[] {
   return [
     ...['--target', 'kind', '--time-scale', String(timeScale)],
     ...loadScale.flatMap((factor) => ['--load-scale', factor]),
+    ...(DEFECT === '' ? [] : ['--defect', DEFECT]),
   ];
 }

@@ -59,7 +59,7 @@ export function chooseTarget(choice: TargetChoice): Target {
     speaks.by === 'objects'
       ? ownPlatform(where, find, { profile, speaks, directory: platform as string })
       : (TARGETS.get(name) ?? referencePlatform(where, find));
-  return cluster === undefined ? target : onExistingCluster(cluster, find, target);
+  return cluster === undefined ? target : onExistingCluster(cluster, find, target, speaks.by === 'commands');
 
   function refuse(file: string, message: string): void {
     problems.push({ file, message });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collectLoki } from './loki.ts';
+import { HttpStore } from './sources.ts';
 
 const ORIGIN_MS = 1_790_000_000_000;
 type Line = { ns: bigint; app: string; line: string };
@@ -50,7 +51,7 @@ afterEach(() => {
 const outFile = () => join(directory, 'loki.ndjson');
 const collect = (pageSize?: number) =>
   collectLoki({
-    ...{ url, query: '{namespace="knative-lambda"}', outFile: outFile() },
+    ...{ store: new HttpStore(url), query: '{namespace="knative-lambda"}', outFile: outFile() },
     ...{ fromMs: ORIGIN_MS, toMs: ORIGIN_MS + 10_000, originMs: ORIGIN_MS },
     ...(pageSize === undefined ? {} : { pageSize }),
   });

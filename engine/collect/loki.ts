@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { z } from 'zod';
+import type { HttpStore } from './sources.ts';
 
 const WITHIN_MS = 15_000;
 /** Loki's own limit of an answer, `max_entries_limit_per_query`, in its default. */
@@ -28,8 +29,7 @@ const Answer = z.object({
 });
 
 export interface LokiRequest {
-  /** Base URL. */
-  url: string;
+  store: HttpStore;
   /** LogQL. */
   query: string;
   /** Unix time. */
@@ -78,11 +78,9 @@ export async function collectLoki(request: LokiRequest): Promise<{ lines: number
   return { lines, whole };
 }
 
-async function ask({ url, query }: LokiRequest, from: bigint, to: bigint, limit: number) {
-  const asked = new URL(`${url.replace(/\/+$/, '')}/loki/api/v1/query_range`);
+async function ask({ store, query }: LokiRequest, from: bigint, to: bigint, limit: number) {
   const params = { query, start: `${from}`, end: `${to}`, limit: `${limit}`, direction: 'forward' };
-  for (const [name, value] of Object.entries(params)) asked.searchParams.set(name, value);
-  const response = await fetch(asked, { signal: AbortSignal.timeout(WITHIN_MS) });
+  const response = await store.get('/loki/api/v1/query_range', WITHIN_MS, params);
   const text = await response.text();
   if (!response.ok) throw new Error(`Loki answered ${response.status}: ${text.slice(0, 300).trim()}`);
   const parsed = Answer.safeParse(JSON.parse(text));

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { TraceSpan } from '../../evidence/traces.ts';
+import type { HttpStore } from './sources.ts';
 
 /** Times in microseconds of Unix time. */
 export type StoredSpan = Omit<TraceSpan, 'startMs' | 'durationMs'> & { startUs: number; durationUs: number };
@@ -64,19 +65,16 @@ const Tempo = z.union([
 ]);
 
 /**
- * @param store base URL @param traceId 32 hex digits
+ * @param traceId 32 hex digits
  * @returns its spans in the order of their start; none: the store does not have it (yet)
  * @throws Error when the store gives no answer, or one that is neither Jaeger's nor Tempo's
  */
-export async function findTrace(store: string, traceId: string): Promise<StoredSpan[]> {
-  const url = `${store.replace(/\/+$/, '')}/api/traces/${traceId}`;
-  const response = await fetch(url, {
-    headers: { accept: 'application/json' },
-    signal: AbortSignal.timeout(WITHIN_MS),
-  });
+export async function findTrace(store: HttpStore, traceId: string): Promise<StoredSpan[]> {
+  const path = `/api/traces/${traceId}`;
+  const response = await store.get(path, WITHIN_MS);
   const text = await response.text();
   if (response.status === 404) return [];
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text.slice(0, 200)}`);
+  if (!response.ok) throw new Error(`${store.url}${path} answered ${response.status}: ${text.slice(0, 200)}`);
   return spansOf(text).sort((a, b) => a.startUs - b.startUs);
 }
 

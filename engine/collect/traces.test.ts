@@ -10,6 +10,7 @@ import type { Plan } from '../../evidence/plan.ts';
 import type { RequestRow } from '../../evidence/tables.ts';
 import { RequestTrace } from '../../evidence/traces.ts';
 import { RunClock } from '../clock.ts';
+import { HttpStore } from './sources.ts';
 import { collectTraces, wantedTraces } from './traces.ts';
 
 const RUN = 'short-20261127-1.2';
@@ -80,7 +81,9 @@ describe('a store of traces', () => {
   const clock = new RunClock();
   clock.setOrigin(1_790_000_000_000);
   const collect = (url: string) =>
-    collectTraces(plan, { store: url, requestsFile: file, outFile: join(directory, 'traces.ndjson'), clock });
+    collectTraces(plan, {
+      ...{ store: new HttpStore(url), requestsFile: file, outFile: join(directory, 'traces.ndjson'), clock },
+    });
   const span = {
     ...{ spanID: 'aa', operationName: 'accept', references: [], processID: 'p1' },
     ...{ startTime: 1_790_000_000_250_000, duration: 1500, tags: [] },

@@ -6,6 +6,7 @@ import { Database, quote } from '../../evidence/duckdb.ts';
 import type { Plan } from '../../evidence/plan.ts';
 import type { RequestTrace } from '../../evidence/traces.ts';
 import type { RunClock } from '../clock.ts';
+import type { HttpStore } from './sources.ts';
 import { findTrace, type StoredSpan } from './trace-stores.ts';
 
 /** Of each stream and phase. */
@@ -23,7 +24,7 @@ export interface TraceCount {
   found: number;
 }
 
-/** @param store base URL of a Jaeger query service or a Tempo @throws Error when it can not be asked */
+/** @param store a Jaeger query service or a Tempo @throws Error when it can not be asked */
 export async function collectTraces(
   plan: Plan,
   {
@@ -31,7 +32,7 @@ export async function collectTraces(
     requestsFile,
     outFile,
     clock,
-  }: { store: string; requestsFile: string; outFile: string; clock: RunClock },
+  }: { store: HttpStore; requestsFile: string; outFile: string; clock: RunClock },
 ): Promise<TraceCount> {
   const wanted = await wantedTraces(plan, requestsFile);
   const spans = new Map<string, StoredSpan[]>();

@@ -17,7 +17,7 @@ export async function existingFacts(
   const place = describedPlace(file, guardrails, namespaceOf(profile))();
   const { nodes, nodeAddress, versions, detail } = place;
   const workers = nodes.filter(({ worker }) => worker).length;
-  const problems = await clusterProblems(file, place);
+  const problems = await clusterProblems(file, place, profile.speaks.by === 'commands');
   return [
     { name: 'context', ok: true, value: `${detail.context}, allow-listed by ${guardrails.file}` },
     {

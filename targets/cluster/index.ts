@@ -11,12 +11,16 @@ const KINDS = {
   'chaos-mesh.org/v1alpha1/NetworkChaos': 'Chaos Mesh, by which faults act',
 };
 
-/** @param file the cluster's description @param target what is deployed to it */
-export function onExistingCluster(file: string, find: () => Place, target: Target): Target {
+/**
+ * @param file the cluster's description
+ * @param target what is deployed to it
+ * @param claims whether that claims volumes of the cluster's default class
+ */
+export function onExistingCluster(file: string, find: () => Place, target: Target, claims: boolean): Target {
   return {
     ...target,
     async abilities() {
-      const problems = await clusterProblems(file, find());
+      const problems = await clusterProblems(file, find(), claims);
       if (problems.length > 0) throw new RefusedError(problems);
       return target.abilities();
     },
@@ -24,8 +28,8 @@ export function onExistingCluster(file: string, find: () => Place, target: Targe
 }
 
 /** What the cluster lacks of what every run on it needs. */
-export async function clusterProblems(file: string, place: Place): Promise<Diagnostic[]> {
-  const { kinds, registryProblem, imageProblem } = await surroundings(
+export async function clusterProblems(file: string, place: Place, claims: boolean): Promise<Diagnostic[]> {
+  const { kinds, storage, registryProblem, imageProblem } = await surroundings(
     new Kubernetes(place.way),
     place.registry,
   );
@@ -34,6 +38,12 @@ export async function clusterProblems(file: string, place: Place): Promise<Diagn
       ? []
       : [{ file, field: 'spec.context', message: `the cluster does not have ${kind}: ${what}` }],
   );
+  if (claims && storage !== undefined && storage.byDefault === undefined)
+    missing.push({
+      ...{ file, field: 'spec.context' },
+      message:
+        'the cluster has no default StorageClass: the volumes of broker and object store are claimed of it',
+    });
   const registry = await registryProblem(place.registry.inside);
   if (registry !== undefined)
     return [

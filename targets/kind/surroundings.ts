@@ -15,28 +15,58 @@ export interface Surroundings {
   /** `apiVersion/Kind` that the cluster serves. */
   kinds: ReadonlySet<string>;
   namespaces: ReadonlySet<string>;
+  storage: StorageClasses;
   /** Why an image can not be pulled by the nodes; undefined when it can, or nobody can tell. */
   imageProblem(image: string): Promise<string | undefined>;
   /** The same for a registry, `host:port`. */
   registryProblem(registry: string): Promise<string | undefined>;
 }
 
+/** Classes of volumes, by name, and which of them a claim gets that names none; undefined when whoever asks may not know. */
+export type StorageClasses = { names: ReadonlySet<string>; byDefault?: string } | undefined;
+
 type Registry = Place['registry'];
 
 /** @param registry the cluster's own */
 export async function surroundings(cluster: Kubernetes, registry: Registry): Promise<Surroundings> {
-  const [kinds, namespaces] = await Promise.all([
+  const [kinds, namespaces, storage] = await Promise.all([
     // The last two columns are there for every resource; short names are not.
     cluster.do('api-resources', '--no-headers', '--output=wide'),
     cluster.do('get', 'namespaces', '--output=jsonpath={.items[*].metadata.name}'),
+    storageClasses(cluster),
   ]);
   return {
     kinds: new Set(kinds.split('\n').flatMap((line) => kindOf(line) ?? [])),
     namespaces: new Set(namespaces.split(/\s+/)),
+    storage,
     imageProblem: (image) => imageProblem(image, registry),
     // Pods resolve the names of Services, this host does not; nodes, which pull images, do not either.
     registryProblem: async (name) =>
       /\.svc(?=[.:]|$)/.test(name) ? undefined : registryProblem(name, registry),
+  };
+}
+
+async function storageClasses(cluster: Kubernetes): Promise<StorageClasses> {
+  try {
+    return storageOf(await cluster.do('get', 'storageclasses', '--output=json'));
+  } catch (error) {
+    // They are of the whole cluster: who may do all in some namespaces need not see them.
+    if (/forbidden/i.test((error as Error).message)) return undefined;
+    throw error;
+  }
+}
+
+/** @param list of StorageClasses, in JSON. Source of the annotations: Kubernetes' documentation, "Change the default StorageClass" */
+export function storageOf(list: string): Exclude<StorageClasses, undefined> {
+  const { items } = JSON.parse(list) as {
+    items: { metadata: { name: string; annotations?: Record<string, string> } }[];
+  };
+  const isDefault = ({ metadata: { annotations = {} } }: (typeof items)[number]) =>
+    ['', 'beta.'].some((age) => annotations[`storageclass.${age}kubernetes.io/is-default-class`] === 'true');
+  const byDefault = items.find(isDefault)?.metadata.name;
+  return {
+    names: new Set(items.map(({ metadata }) => metadata.name)),
+    ...(byDefault === undefined ? {} : { byDefault }),
   };
 }
 

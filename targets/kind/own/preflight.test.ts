@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import { loadProfile } from '../../profile.ts';
-import { kindOf, partsOf, type Surroundings } from '../surroundings.ts';
+import { kindOf, partsOf, type Surroundings, storageOf } from '../surroundings.ts';
 import { readManifests } from './manifests.ts';
 import { preflight } from './preflight.ts';
 
@@ -12,7 +12,7 @@ const loaded = loadProfile('knative-lambda-operator');
 if (loaded.speaks.by !== 'objects') throw new Error('expected objects');
 const profile = { ...loaded, speaks: loaded.speaks };
 const GOOD_IMAGE = 'registry:5000/operator:1';
-const around: Surroundings = {
+const good: Surroundings = {
   kinds: new Set([
     ...['v1/Namespace', 'apps/v1/Deployment', 'batch/v1/Job', 'rbac.authorization.k8s.io/v1/ClusterRole'],
     ...[
@@ -21,6 +21,7 @@ const around: Surroundings = {
     ],
   ]),
   namespaces: new Set(['default']),
+  storage: { names: new Set(['standard', 'fast']), byDefault: 'standard' },
   imageProblem: async (image) => (image === GOOD_IMAGE ? undefined : 'the registry has no such image (404)'),
   registryProblem: async (registry) => (registry === 'registry:5000' ? undefined : 'no answer'),
 };
@@ -63,7 +64,7 @@ const pods = { apiGroups: [''], resources: ['pods', 'pods/log'], verbs: ['*'] };
 const rights = role([rbac(['*']), pods]);
 const whole = [namespace, deployment(), ...rights];
 
-async function problems(manifests: Manifest[]): Promise<string[]> {
+async function problems(manifests: Manifest[], around = good): Promise<string[]> {
   const objects = manifests.map((manifest) => ({ manifest, file: `${manifest.kind}.yaml` }));
   const found = await preflight(objects, profile, around);
   return found.map(({ file, field, message }) => `${file}: ${field}: ${message}`);
@@ -183,4 +184,46 @@ it('reads manifests without kustomize, with file and line', () => {
   rmSync(file);
   expect(() => readManifests(directory, '')).toThrow(/has no manifests/);
   expect(() => readManifests(join(directory, 'nowhere'), '')).toThrow(/no such directory/);
+});
+
+const claim = (spec: object): Manifest => ({
+  ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', spec },
+  metadata: { name: 'data', namespace: 'knative-lambda' },
+});
+const set = (...templates: object[]): Manifest => ({
+  ...{ apiVersion: 'apps/v1', kind: 'StatefulSet' },
+  metadata: { name: 'store', namespace: 'knative-lambda' },
+  spec: { volumeClaimTemplates: templates.map((spec) => ({ spec })) },
+});
+
+it('tells a claim that no StorageClass answers', async () => {
+  const kinds = new Set([...good.kinds, 'v1/PersistentVolumeClaim', 'apps/v1/StatefulSet']);
+  const manifests = [
+    ...whole,
+    ...[claim({ storageClassName: 'fast' }), claim({ storageClassName: '' }), claim({ volumeName: 'mine' })],
+    ...[claim({}), set({ storageClassName: 'slow' }, {})],
+  ];
+  expect(await problems(manifests, { ...good, kinds })).toEqual([
+    expect.stringMatching(/spec\.volumeClaimTemplates\[0\]\.spec\.storageClassName: .*no StorageClass slow$/),
+  ]);
+  const storage = { names: new Set(['fast', 'slow']) };
+  expect(await problems(manifests, { ...good, kinds, storage })).toEqual([
+    expect.stringMatching(/PersistentVolumeClaim data: spec\.storageClassName: .*no default StorageClass$/),
+    expect.stringMatching(/volumeClaimTemplates\[1\]\.spec\.storageClassName: .*no default StorageClass$/),
+  ]);
+  // Who may not see the classes can not miss one.
+  expect(await problems(manifests, { ...good, kinds, storage: undefined })).toEqual([]);
+});
+
+it('knows the default StorageClass by either annotation', () => {
+  const list = (annotations?: object) =>
+    JSON.stringify({ items: [{ metadata: { name: 'a' } }, { metadata: { name: 'b', annotations } }] });
+  expect(storageOf(list())).toEqual({ names: new Set(['a', 'b']) });
+  for (const age of ['', 'beta.'])
+    expect(storageOf(list({ [`storageclass.${age}kubernetes.io/is-default-class`]: 'true' })).byDefault).toBe(
+      'b',
+    );
+  expect(
+    storageOf(list({ 'storageclass.kubernetes.io/is-default-class': 'false' })).byDefault,
+  ).toBeUndefined();
 });

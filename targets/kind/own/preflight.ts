@@ -46,6 +46,7 @@ export async function preflight(
     ...kindProblems(objects, around),
     ...namespaceProblems(objects, around),
     ...(await imageProblems(objects, around)),
+    ...storageProblems(objects, around),
     ...componentProblems(objects, profile),
     ...rightsProblems(objects, profile),
     ...(await environmentProblems(objects, profile, around)),
@@ -123,6 +124,37 @@ async function imageProblems(objects: readonly OwnObject[], around: Surroundings
     }),
   );
   return problems.flat();
+}
+
+/** A claim that no class answers waits for ever, and its pod with it. */
+function storageProblems(objects: readonly OwnObject[], { storage }: Surroundings): Diagnostic[] {
+  if (storage === undefined) return [];
+  return objects.flatMap((object) =>
+    claimsOf(object.manifest).flatMap(({ path, spec }) => {
+      const { storageClassName: name, volumeName } = spec;
+      // Bound by hand: to a volume by its name, or, with no class, to any that fits.
+      if (volumeName !== undefined || name === '') return [];
+      if (name === undefined)
+        return storage.byDefault === undefined
+          ? [at(object, `${path}.storageClassName`, 'not set, and the cluster has no default StorageClass')]
+          : [];
+      return storage.names.has(name)
+        ? []
+        : [at(object, `${path}.storageClassName`, `the cluster has no StorageClass ${name}`)];
+    }),
+  );
+}
+
+interface Claim {
+  storageClassName?: string;
+  volumeName?: string;
+}
+
+function claimsOf({ kind, spec }: Manifest): { path: string; spec: Claim }[] {
+  if (kind === 'PersistentVolumeClaim') return [{ path: 'spec', spec: spec as Claim }];
+  if (kind !== 'StatefulSet') return [];
+  const { volumeClaimTemplates = [] } = spec as { volumeClaimTemplates?: { spec: Claim }[] };
+  return volumeClaimTemplates.map(({ spec }, i) => ({ path: `spec.volumeClaimTemplates[${i}].spec`, spec }));
 }
 
 function componentProblems(
