@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EvidenceError } from '../base/errors.ts';
 import type { Allow, ArmedFault, Impact } from '../chaos/fault.ts';
 import { GuardrailError } from '../chaos/guardrails/guard.ts';
-import { UndoLog } from '../chaos/undo/log.ts';
+import { pendingUndos, UndoLog } from '../chaos/undo/log.ts';
 import type { PlannedFault } from '../evidence/plan.ts';
 import { FaultLife } from './fault-life.ts';
 import { Journal } from './journal.ts';
@@ -83,7 +84,7 @@ function life(
   const goes = () => {
     there = false;
   };
-  return { refused, goes, it: fault };
+  return { refused, goes, armed, it: fault };
 }
 
 const entries = () =>
@@ -308,6 +309,34 @@ describe('the life of a fault', () => {
     await fault.end();
     await begun;
     expect(types()).not.toContain('fault.effect-lost');
+  });
+
+  it('carries out its undo at once when its audit finds it still there', async () => {
+    const left = join(directory, 'left');
+    const { it: fault, armed } = life(async (allow) => {
+      allow(IMPACT);
+      mkdirSync(left);
+      return 'done';
+    });
+    armed.undo.push({ op: 'remove-directory', path: left });
+    armed.audit = async () => (existsSync(left) ? ['it is still there'] : []);
+    await fault.begin();
+    await fault.end();
+    expect(existsSync(left)).toBe(false);
+    // The verdict has it all the same: a revert that needs force is no clean one.
+    expect(entries().at(-1)).toMatchObject({ type: 'fault.audit', clean: false });
+    expect(pendingUndos(directory)).toEqual([]);
+  });
+
+  it('is not known to be there when the injector does not say so in time', async () => {
+    const { it: fault } = life(async (allow) => {
+      allow(IMPACT);
+      throw new EvidenceError('not within 30 s');
+    });
+    await fault.begin();
+    expect(entries().at(-1)).toMatchObject({ type: 'fault.error', step: 'unfinished' });
+    await fault.end();
+    expect(done).toContain('reverted');
   });
 
   it('is an error of the harness when it acts without asking', async () => {

@@ -3,11 +3,11 @@
  * Every step is in the journal at the instant at which it happened; a step that fails is there as well.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HarnessError } from '../base/errors.ts';
+import { EvidenceError, HarnessError } from '../base/errors.ts';
 import type { Allow, ArmedFault } from '../chaos/fault.ts';
 import { GuardrailError } from '../chaos/guardrails/guard.ts';
 import type { UndoLog } from '../chaos/undo/log.ts';
-import { describeUndo } from '../chaos/undo/operations.ts';
+import { carryOut, describeUndo, takeForced } from '../chaos/undo/operations.ts';
 import type { PlannedFault } from '../evidence/plan.ts';
 import type { Journal } from './journal.ts';
 
@@ -94,7 +94,7 @@ export class FaultLife {
         await this.overIfClean();
         this.onRefused(error.message);
       } else {
-        const step = this.isOver() ? 'overtaken' : 'inject';
+        const step = this.isOver() ? 'overtaken' : error instanceof EvidenceError ? 'unfinished' : 'inject';
         this.journal.write({ type: 'fault.error', fault, step, message: (error as Error).message });
       }
       return;
@@ -136,7 +136,15 @@ export class FaultLife {
     const leaks = await this.leaks();
     this.journal.write({ type: 'fault.audit', fault, clean: leaks.length === 0, leaks });
     // A leak stays in the undo log, so that the reaper tries again.
-    if (leaks.length === 0) this.undone();
+    if (leaks.length === 0 || (await this.force())) this.undone();
+  }
+
+  /** What the platform is to recover from must not stay until the end of the run. @returns whether nothing is left */
+  private async force(): Promise<boolean> {
+    const fault = this.planned.name;
+    for (const undo of this.armed.undo) await carryOut(undo).catch(() => {});
+    for (const said of takeForced()) this.journal.write({ type: 'undo.forced', fault, said });
+    return this.armed.undo.length > 0 && (await this.leaks()).length === 0;
   }
 
   /** What was not done needs no revert, which would fail for want of what to undo; what an earlier act left is reverted as usual. */

@@ -14,7 +14,7 @@ import { allow, frozen } from '../chaos/guardrails/guard.ts';
 import type { Right } from '../chaos/rights.ts';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
 import { RUN_MARK } from '../chaos/undo/marked.ts';
-import { leftover } from '../chaos/undo/operations.ts';
+import { leftover, takeForced } from '../chaos/undo/operations.ts';
 import { type Reaper, startReaper } from '../chaos/undo/reaper.ts';
 import type { JournalFact } from '../evidence/journal.ts';
 import type { Plan } from '../evidence/plan.ts';
@@ -126,6 +126,7 @@ export class Run {
     clearInterval(freeze);
     delete process.env[RUN_MARK];
     const failures = await undoAll(directories.work);
+    for (const said of takeForced()) this.journal.write({ type: 'undo.forced', said });
     const leaks = [...failures, ...leftover(processes)];
     this.journal.write({ type: 'audit', clean: leaks.length === 0, leaks });
     const stopped = this.stopSignal.reason;

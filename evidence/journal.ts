@@ -46,10 +46,12 @@ export const JournalEntry = z.discriminatedUnion('type', [
   entry('fault.effect-not-gone', { fault: z.string(), probe: z.string(), detail: z.string() }),
   entry('fault.audit', { fault: z.string(), clean: z.boolean(), leaks: z.array(z.string()) }),
   /**
-   * `step`: inject, revert, probe; guardrail: the user's guardrails did not allow an act, and it was not done; overtaken: the end of the
+   * `step`: inject, revert, probe; unfinished: the injector did not say in time that the fault is in place; guardrail: the user's guardrails did not allow an act, and it was not done; overtaken: the end of the
    * fault came before its injection was complete.
    */
   entry('fault.error', { fault: z.string(), step: z.string(), message: z.string() }),
+  /** An undo that the cluster did not let go: its finalizers were removed. Of a fault: after its audit had found it. */
+  entry('undo.forced', { fault: z.string().optional(), said: z.string() }),
   entry('load.started', { stream: z.string() }),
   entry('load.ended', { stream: z.string(), exitCode: z.number().nullable(), detail: z.string().optional() }),
   /** CPU share of the load generator over the last interval: 1 = one core. */

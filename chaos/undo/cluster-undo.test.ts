@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { carryOut, leftover, type UndoOperation } from './operations.ts';
+import { carryOut, leftover, takeForced, type UndoOperation } from './operations.ts';
 
 /** A kubectl with one object: the file `object`, which holds its replicas and, in a second file, the words it was called with. */
 const KUBECTL = `#!/bin/sh
@@ -50,6 +50,8 @@ describe('delete-object', () => {
     await carryOut(operation());
     expect(existsSync(path('object'))).toBe(false);
     expect(calls().some((call) => call.includes('"finalizers":null'))).toBe(true);
+    expect(takeForced()).toEqual(['thing/it did not go within 15 s: its finalizers were removed']);
+    expect(takeForced()).toEqual([]);
   });
 
   it('ends the pods of a namespace without their grace only where it is told', async () => {

@@ -253,15 +253,16 @@ function deleteAll(operation: All): void {
   for (const object of objectsOf(operation)) force(operation, object);
 }
 
-/** What this process had to force, in its words. */
-export const forced: string[] = [];
+const forced: string[] = [];
+
+/** What this process had to force since it was asked last, in its words. */
+export const takeForced = (): string[] => forced.splice(0);
 
 function force(operation: OnCluster, object: string): void {
   const none = '{"metadata":{"finalizers":null}}';
   kubectl(operation, ['patch', object, '--type=merge', `--patch=${none}`]);
   const said = `${object} did not go within ${FORCED_AFTER_S} s: its finalizers were removed`;
   forced.push(said);
-  process.stderr.write(`${said}\n`);
 }
 
 const FORCED_AFTER_S = 15;

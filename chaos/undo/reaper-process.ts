@@ -5,7 +5,7 @@
  */
 import { appendFileSync } from 'node:fs';
 import { undoAll } from './log.ts';
-import { carryOut, forced } from './operations.ts';
+import { carryOut, takeForced } from './operations.ts';
 
 const [directory, run, report] = process.argv.slice(2) as [string, string, string];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -28,7 +28,7 @@ process.stdin.on('close', async () => {
     try {
       appendFileSync(
         report,
-        `${JSON.stringify({ wall: new Date().toISOString(), reaped: true, ms: Date.now() - started, failures, forced })}\n`,
+        `${JSON.stringify({ wall: new Date().toISOString(), reaped: true, ms: Date.now() - started, failures, forced: takeForced() })}\n`,
       );
     } catch {
       // The bundle may be gone; the undo is what counts.

@@ -18,6 +18,8 @@ export interface FaultFacts {
   effectGoneMs: number | null;
   auditClean: boolean | null;
   leaks: string[];
+  /** What had to be forced, so that nothing is left. */
+  forced: string[];
   errors: { step: string; message: string }[];
   /** What the probe said, for people. */
   detail: string;
@@ -54,6 +56,7 @@ export function faultFacts(plan: Plan, journal: JournalEntry[]): FaultFacts[] {
       effectGoneMs: at('fault.effect-gone'),
       auditClean: audits.at(-1)?.clean ?? null,
       leaks: audits.at(-1)?.leaks ?? [],
+      forced: own.flatMap((e) => (e.type === 'undo.forced' ? [e.said] : [])),
       errors,
       detail: own
         .flatMap((e) => ('detail' in e && e.detail && TOLD.has(e.type) ? [e.detail] : []))

@@ -53,12 +53,16 @@ function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
   const { planned } = f;
   const refused = f.errors.find((e) => e.step === 'guardrail');
   const overtaken = f.errors.find((e) => e.step === 'overtaken');
-  const broken = f.errors.find((e) => e.step !== 'probe' && e !== refused && e !== overtaken);
-  if (broken) return ['error', `the injector failed at ${broken.step}: ${broken.message}`];
+  const unfinished = f.errors.find((e) => e.step === 'unfinished');
+  const told = [refused, overtaken, unfinished];
+  const broken = f.errors.find((e) => e.step !== 'probe' && !told.includes(e));
+  const forced = f.forced.length > 0 ? `; forced: ${f.forced.join(', ')}` : '';
+  if (broken) return ['error', `the injector failed at ${broken.step}: ${broken.message}${forced}`];
   if (f.auditClean === false)
-    return ['error', `the undo left something behind: ${f.leaks.join(', ') || 'not named'}`];
+    return ['error', `the undo left something behind: ${f.leaks.join(', ') || 'not named'}${forced}`];
   if (refused) return ['unknown', `a guardrail kept it from acting: ${refused.message}`];
   if (f.injectingMs === null) return ['unknown', 'it was never injected'];
+  if (unfinished) return ['unknown', `it is not known to be in place: ${unfinished.message}`];
   if (f.injectedMs === null)
     return [
       'unknown',

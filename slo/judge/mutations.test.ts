@@ -268,6 +268,18 @@ describe('a lost or changed line of the journal', () => {
       'fault/kill-builder',
     ],
     [
+      'the injector did not say in time that it is in place',
+      (r) => {
+        keep(r.journal, (e) => e.type !== 'fault.injected');
+        r.journal.push({
+          ...{ t: 50_010, type: 'fault.error', fault: 'kill-builder' },
+          ...{ step: 'unfinished', message: 'Chaos Mesh did not inject it within 30 s' },
+        });
+      },
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
       'a guardrail kept it from acting again',
       (r) =>
         r.journal.push({

@@ -2,7 +2,7 @@
 
 import { get as getPlain } from 'node:http';
 import { get } from 'node:https';
-import { HarnessError } from '../../base/errors.ts';
+import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import type { Answer, ChaosObject, ClusterDriver, Reach } from '../../chaos/drivers.ts';
 import { loseNode } from '../../chaos/undo/lost-node.ts';
 import { carryOut } from '../../chaos/undo/operations.ts';
@@ -14,7 +14,7 @@ import { nodeImpact, PODS_PATH } from './node-impact.ts';
 import type { Place } from './place.ts';
 import type { PodWatch } from './pods.ts';
 
-/** A fault that is not in place after so long counts as not injected: the run is `error`. Chaos Mesh needs 0.7 s on an idle cluster. */
+/** A fault that is not in place after so long is not known to be: the run is `unknown`. Chaos Mesh needs 0.7 s on an idle cluster. */
 const INJECTED_WITHIN_MS = 30_000;
 /** As the probe's contract has it (chaos/fault.ts). */
 const REACH_WITHIN_S = 0.4;
@@ -168,7 +168,7 @@ function reachOf(said: string, what: string): Reach {
   return { state: 'refused', detail: `${what} ${said.trim().split('\n')[0]?.replace(/^.*: /, '')}` };
 }
 
-/** @throws HarnessError when Chaos Mesh has not said AllInjected in time, with what it said. */
+/** @throws EvidenceError when Chaos Mesh has not said AllInjected in time, with what it said. */
 async function untilInjected(kubectl: (...args: string[]) => Promise<string>, object: string): Promise<void> {
   const deadline = performance.now() + INJECTED_WITHIN_MS;
   let said = '';
@@ -188,7 +188,7 @@ async function untilInjected(kubectl: (...args: string[]) => Promise<string>, ob
     said = [...states, ...failures.slice(0, 1)].join(', ');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new HarnessError(
+  throw new EvidenceError(
     `Chaos Mesh did not inject ${object} within ${INJECTED_WITHIN_MS / 1000} s: ${said || 'it said nothing'}`,
   );
 }
