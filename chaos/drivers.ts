@@ -16,6 +16,8 @@ export interface ComponentDriver {
   undoOf(component: string): UndoOperation[];
   /** Whether `hold` would be taken; changes nothing. */
   rehearse(component: string): Promise<void>;
+  /** Finds out what `undoOf` will have to restore; where that can be another thing each time. */
+  look?(component: string): Promise<void>;
   /** Killed, and no restart until release. @returns what was done, for the journal */
   hold(component: string): Promise<string>;
   release(component: string): Promise<void>;

@@ -29,6 +29,8 @@ export interface ArmedFault {
   undo: UndoOperation[];
   /** Lets the target say, before the load begins, whether it would take the act; changes nothing. @throws HarnessError with its words */
   rehearse?(): Promise<void>;
+  /** Looks at what there is right now, just before `undo` is asked for and written to disk; changes nothing. */
+  prepare?(): Promise<void>;
   /** Asks `allow` before it acts, and each time before it acts again. @returns what was done */
   inject(allow: Allow): Promise<string>;
   revert(): Promise<void>;

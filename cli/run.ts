@@ -66,7 +66,13 @@ async function run(options: RunOptions): Promise<void> {
     const onSignal = () => {
       if (interrupted) {
         say('\nUndoing everything at once.');
-        void current.undoNow().finally(() => process.exit(130));
+        void current
+          .undoNow()
+          .then((failures) => {
+            if (failures.length > 0)
+              say(`could not be undone: ${failures.join('; ')}\nMend that, then run \`faultline clean\`.`);
+          })
+          .finally(() => process.exit(130));
         return;
       }
       interrupted = true;

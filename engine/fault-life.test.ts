@@ -91,7 +91,7 @@ const entries = () =>
   readFileSync(join(directory, 'journal.ndjson'), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as { type: string; step?: string; message?: string });
+    .map((line) => JSON.parse(line) as { type: string; t: number; step?: string; message?: string });
 const types = () => entries().map(({ type }) => type);
 
 describe('the life of a fault', () => {
@@ -293,6 +293,34 @@ describe('the life of a fault', () => {
     await fault.end();
     await begun;
     expect(types().filter((type) => type === 'fault.effect-not-seen')).toHaveLength(1);
+  });
+
+  it('is proven by several looks in a row where it lasts, from the first of them on', async () => {
+    const { it: fault, armed } = life(
+      async (allow) => {
+        allow(IMPACT);
+        return 'done';
+      },
+      () => {},
+      { watchEveryMs: 60_000, effectWithinMs: 3000 },
+    );
+    const sees = [false, true, true, false, true, true, true];
+    let looks = 0;
+    const at: number[] = [];
+    armed.probe = async () => {
+      at.push(performance.now());
+      return { seen: sees[looks++] ?? true, detail: String(looks) };
+    };
+    const begun = fault.begin();
+    await expect.poll(() => types().includes('fault.effect-seen')).toBe(true);
+    // The first look is the one before the injection; of the others only the last three are in a row.
+    expect(looks).toBe(7);
+    const [seen, injected] = ['fault.effect-seen', 'fault.injected'].map((type) =>
+      entries().find((entry) => entry.type === type),
+    );
+    expect((seen?.t ?? 0) - (injected?.t ?? 0)).toBeCloseTo((at[4] ?? 0) - (at[1] ?? 0), -1);
+    await fault.end();
+    await begun;
   });
 
   it('does not wait for its next look when its time has come', async () => {

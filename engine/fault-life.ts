@@ -13,6 +13,8 @@ import type { Journal } from './journal.ts';
 
 const PROBE_EVERY_MS = 100;
 const LOOK_BEFORE_MS = 800;
+/** So many looks in a row must see the effect of a fault that lasts: one slow answer on a busy machine proves nothing. */
+const LOOKS_TO_PROVE = 3;
 type FaultFact = 'fault.effect-seen' | 'fault.effect-held' | 'fault.effect-gone';
 const NOT = {
   'fault.effect-seen': 'fault.effect-not-seen',
@@ -74,6 +76,7 @@ export class FaultLife {
       const there = await this.lookBefore();
       if (there !== undefined)
         this.journal.write({ type: 'fault.error', fault, step: 'probe', message: there });
+      await this.armed.prepare?.();
       if (this.isOver()) return;
       for (const undo of this.armed.undo) {
         this.undoIds.push(this.undoLog.record(`fault ${fault}`, undo));
@@ -208,6 +211,10 @@ export class FaultLife {
     const began = performance.now();
     let last = 'never looked';
     let missed = 0;
+    const looksWanted = wanted === 'fault.effect-seen' && watchEveryMs !== null ? LOOKS_TO_PROVE : 1;
+    /** When the first of those in a row began. */
+    let first: number | undefined;
+    let inARow = 0;
     while (performance.now() < began + withinMs) {
       const at = performance.now();
       const found = await this.armed.probe().catch((error: Error) => error);
@@ -217,15 +224,24 @@ export class FaultLife {
       }
       // What is seen from here on may be the work of the revert.
       if (wanted === 'fault.effect-seen' && this.isOver()) break;
-      if (found instanceof Error) last = `the probe itself failed: ${found.message}`;
-      else {
+      if (found instanceof Error) {
+        last = `the probe itself failed: ${found.message}`;
+        first = undefined;
+        inARow = 0;
+      } else {
         const { seen, detail } = found;
         if (seen === (wanted !== 'fault.effect-gone')) {
-          this.journal.write({ type: wanted, fault, probe: this.planned.probe, detail }, at);
-          return true;
+          first ??= at;
+          if (++inARow === looksWanted) {
+            this.journal.write({ type: wanted, fault, probe: this.planned.probe, detail }, first);
+            return true;
+          }
+        } else {
+          first = undefined;
+          inARow = 0;
+          missed++;
         }
         last = detail;
-        missed++;
       }
       await sleep(PROBE_EVERY_MS);
     }

@@ -58,7 +58,8 @@ export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'
       },
     ]);
   // Left by a host that was killed: undone before a new one takes its place.
-  if (existsSync(directory)) await undoAll(directory).catch(() => []);
+  const failures = existsSync(directory) ? await undoAll(directory) : [];
+  if (failures.length > 0) throw new HarnessError(leftByAnother(failures));
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, 'logs'), { recursive: true, mode: 0o700 });
   const file = join(directory, 'request.json');
@@ -90,8 +91,11 @@ export async function stopHost(withinMs = 120_000): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   if (existsSync(directory)) {
     const failures = await undoAll(directory);
+    if (failures.length > 0) throw new HarnessError(leftByAnother(failures));
     rmSync(directory, { recursive: true, force: true });
-    if (failures.length > 0) throw new HarnessError(`could not be undone: ${failures.join('; ')}`);
   }
   return true;
 }
+
+const leftByAnother = (failures: string[]) =>
+  `what a target that was up has left could not be undone: ${failures.join('; ')}; mend that, then run \`faultline clean\``;

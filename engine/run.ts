@@ -10,7 +10,7 @@ import { HarnessError } from '../base/errors.ts';
 import { freePorts } from '../base/ports.ts';
 import { FAULTS } from '../chaos/faults/index.ts';
 import type { Guardrails } from '../chaos/guardrails/file.ts';
-import { allow, frozen } from '../chaos/guardrails/guard.ts';
+import { allow, frozen, GuardrailError } from '../chaos/guardrails/guard.ts';
 import type { Right } from '../chaos/rights.ts';
 import { UndoLog, undoAll } from '../chaos/undo/log.ts';
 import { RUN_MARK } from '../chaos/undo/marked.ts';
@@ -95,9 +95,9 @@ export class Run {
     this.stopSignal.stop({ outcome: 'interrupted', reason: 'interrupted by the user' });
   }
 
-  /** Carries out every undo at once, evidence or not. */
-  async undoNow(): Promise<void> {
-    await undoAll(this.request.directories.work);
+  /** Carries out every undo at once, evidence or not. @returns what could not be undone */
+  undoNow(): Promise<string[]> {
+    return undoAll(this.request.directories.work);
   }
 
   /** Resolves when the bundle is complete and nothing of the run is left; the judge takes over. @throws HarnessError when not even the journal could be written. */
@@ -267,7 +267,13 @@ export class Run {
         this.journal,
         this.undo,
         {
-          guard: (impact) => allow(this.request.guardrails, running.ownNamespaces, impact),
+          guard: (impact) => {
+            // Between two looks somebody may have frozen everything.
+            this.stopWhenFrozen();
+            if (this.frozenBecause !== undefined)
+              throw new GuardrailError([`frozen: ${this.frozenBecause}`], this.request.guardrails.file);
+            allow(this.request.guardrails, running.ownNamespaces, impact);
+          },
           onRefused: (why) => this.abort({ outcome: 'aborted', reason: why, blame: 'evidence' }, 'guardrail'),
         },
       );

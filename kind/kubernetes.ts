@@ -63,6 +63,11 @@ export class Kubernetes {
     if (rest.length > 0) await this.applyOnce(rest);
   }
 
+  /** Makes what must not be there. @throws HarnessError with the server's words when it is */
+  async create(manifest: Manifest): Promise<void> {
+    await this.withFile([manifest], (file) => this.do('create', '-f', file));
+  }
+
   /** Waits until all Deployments of a namespace run what was last applied. */
   async available(namespace: string, seconds: number): Promise<void> {
     await this.do('rollout', 'status', 'deployment', '-n', namespace, `--timeout=${seconds}s`);
@@ -74,12 +79,18 @@ export class Kubernetes {
   }
 
   private async applyOnce(items: Manifest[], flags: string[] = []): Promise<void> {
+    // By the server: the annotation that kubectl itself would leave is too long for some kinds.
+    await this.withFile(items, (file) =>
+      this.do('apply', '--server-side', '--force-conflicts', ...flags, '-f', file),
+    );
+  }
+
+  private async withFile(items: Manifest[], act: (file: string) => Promise<unknown>): Promise<void> {
     // Of its own: two faults may begin at the same instant.
     const file = join(kindCache(), `.apply-${randomUUID()}.json`);
     writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), { mode: 0o600 });
     try {
-      // By the server: the annotation that kubectl itself would leave is too long for some kinds.
-      await this.do('apply', '--server-side', '--force-conflicts', ...flags, '-f', file);
+      await act(file);
     } finally {
       rmSync(file, { force: true });
     }

@@ -250,7 +250,9 @@ describe('node-drained', () => {
     const answers = { 'get pods --selector=app=gateway': 'one', 'get node one': 'true' };
     const { drivers, asked } = lab(answers);
     const fault = nodeDrained.arm('it', { of: 'gateway' }, drivers);
-    expect(fault.undo).toMatchObject([{ object: 'node/one' }, { object: 'node/two' }]);
+    await fault.prepare?.();
+    // Not of the other: its owner may close it meanwhile.
+    expect(fault.undo).toMatchObject([{ object: 'node/one' }]);
     await fault.inject(() => {});
     expect(asked.at(-1)).toMatch(/^drain one --ignore-daemonsets/);
     expect(await fault.probe()).toMatchObject({
@@ -291,18 +293,37 @@ describe('what is found is what is put back', () => {
     const fault = nodeDrained.arm('it', { of: 'gateway' }, drivers);
     await fault.rehearse?.();
     expect(asked.at(-1)).toMatch(/^drain two .*--dry-run=server/);
+    // Closed since the rehearsal.
+    answers['get nodes'] = 'two';
+    await fault.prepare?.();
+    expect(fault.undo).toMatchObject([{ object: 'node/one' }]);
+    answers['get nodes'] = 'one';
+    await fault.prepare?.();
     expect(fault.undo).toMatchObject([{ object: 'node/two' }]);
     await fault.inject(() => {});
     expect(asked.at(-1)).toMatch(/^drain two /);
   });
 
   it('DNS gets back as many replicas as it had', async () => {
-    const { drivers, asked } = lab({ 'get deployment/coredns': '3' });
+    const answers = { 'get deployment/coredns': '3' };
+    const { drivers, asked } = lab(answers);
     const fault = dnsGone.arm('it', {}, drivers);
-    await fault.rehearse?.();
+    await fault.prepare?.();
     expect(fault.undo).toMatchObject([{ replicas: 3 }]);
+    // Somebody has been there first.
+    await fault.revert();
+    expect(asked.some((call) => call.startsWith('scale'))).toBe(false);
+    answers['get deployment/coredns'] = '0';
     await fault.revert();
     expect(asked.at(-1)).toMatch(/^scale deployment\/coredns --replicas=3/);
+  });
+
+  it('DNS whose pods nobody finds is left alone: the guardrails would not hear of them', async () => {
+    const { drivers, asked } = lab({ 'get pods --selector=k8s-app=kube-dns': '' });
+    const allowed = vi.fn();
+    await expect(dnsGone.arm('it', {}, drivers).inject(allowed)).rejects.toThrow(/no pod with the label/);
+    expect(allowed).not.toHaveBeenCalled();
+    expect(asked.some((call) => call.startsWith('scale'))).toBe(false);
   });
 });
 

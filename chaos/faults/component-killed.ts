@@ -24,11 +24,12 @@ export const componentKilled: FaultKind = {
     const components = required(drivers.components, 'components');
     const component = String(params.component);
     return {
-      // As it is found when it is rehearsed.
+      // As it is found right before.
       get undo() {
         return components.undoOf(component);
       },
       rehearse: () => components.rehearse(component),
+      prepare: async () => components.look?.(component),
       async inject(allow) {
         allow(await components.impact(component));
         return components.hold(component);

@@ -28,6 +28,10 @@ export const dnsGone: FaultKind = {
   lasts: true,
   arm(_name, _params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
+    const replicas = async () => {
+      const path = ['--output=jsonpath={.spec.replicas}', `--namespace=${SYSTEM}`];
+      return Number(await cluster.kubectl('get', DNS, ...path));
+    };
     // As many as are found: a cluster of the user's own may have another number than kubeadm's.
     let found = REPLICAS;
     const undo = () => cluster.undo.scale(DNS, found, SYSTEM);
@@ -37,14 +41,15 @@ export const dnsGone: FaultKind = {
       get undo() {
         return [undo()];
       },
-      async rehearse() {
-        const path = ['--output=jsonpath={.spec.replicas}', `--namespace=${SYSTEM}`];
-        found = Number(await cluster.kubectl('get', DNS, ...path)) || REPLICAS;
-        await scale(0, '--dry-run=server');
+      rehearse: async () => void (await scale(0, '--dry-run=server')),
+      async prepare() {
+        found = (await replicas()) || REPLICAS;
       },
       async inject(allow) {
         const selector = ['--selector=k8s-app=kube-dns', `--namespace=${SYSTEM}`, '--output=name'];
         const pods = (await cluster.kubectl('get', 'pods', ...selector)).trim().split(/\s+/).filter(Boolean);
+        // Whom the guardrails do not hear of, they do not protect.
+        if (pods.length === 0) throw new HarnessError(`${DNS} has no pod with the label k8s-app=kube-dns`);
         allow({
           pods: pods.map((name) => ({ namespace: SYSTEM, name: name.replace(/^pod\//, '') })),
           nodes: [],
@@ -54,7 +59,7 @@ export const dnsGone: FaultKind = {
         return `${DNS} scaled to 0`;
       },
       async revert() {
-        await scale(found);
+        if ((await replicas()) === 0) await scale(found);
       },
       async probe() {
         const [pod] = cluster.podsOf('receiver');

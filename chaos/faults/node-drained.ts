@@ -27,23 +27,28 @@ export const nodeDrained: FaultKind = {
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
     const component = String(params.of);
-    // Which one it will be is known at the injection only.
-    /** Without those that their owner has closed: these stay closed. */
-    let open = cluster.workers.map(({ name }) => name);
-    const undo = () =>
-      open.map((name) =>
-        cluster.undo.patch(`node/${name}`, {
-          patch: { spec: { unschedulable: null } },
-          field: '{.spec.unschedulable}',
-          value: '',
-        }),
-      );
+    let chosen: string | undefined;
     let drained: string | undefined;
+    // Of this node only: another may be closed meanwhile by who owns it.
+    const undo = () =>
+      chosen === undefined
+        ? []
+        : [
+            cluster.undo.patch(`node/${chosen}`, {
+              patch: { spec: { unschedulable: null } },
+              field: '{.spec.unschedulable}',
+              value: '',
+            }),
+          ];
     const nodesOf = async () => {
       const which = [selectorOf(cluster, component), '--output=jsonpath={.items[*].spec.nodeName}'];
       return (await cluster.kubectl('get', 'pods', ...which)).trim().split(/\s+/).filter(Boolean);
     };
+    /** Not one that its owner has closed: it stays closed. */
     const choose = async () => {
+      const path = '--output=jsonpath={.items[?(@.spec.unschedulable==true)].metadata.name}';
+      const closed = (await cluster.kubectl('get', 'nodes', path)).trim().split(/\s+/);
+      const open = cluster.workers.map(({ name }) => name).filter((name) => !closed.includes(name));
       const node = (await nodesOf()).find((name) => open.includes(name));
       if (node === undefined) throw new HarnessError(`no pod of ${component} is on a worker that takes pods`);
       return node;
@@ -56,14 +61,12 @@ export const nodeDrained: FaultKind = {
       get undo() {
         return undo();
       },
-      async rehearse() {
-        const path = '--output=jsonpath={.items[?(@.spec.unschedulable==true)].metadata.name}';
-        const closed = (await cluster.kubectl('get', 'nodes', path)).trim().split(/\s+/);
-        open = open.filter((name) => !closed.includes(name));
-        await drain(await choose(), '--dry-run=server');
+      rehearse: async () => void (await drain(await choose(), '--dry-run=server')),
+      async prepare() {
+        chosen = await choose();
       },
       async inject(allow) {
-        const node = await choose();
+        const node = chosen ?? (await choose());
         allow(await cluster.impactOfNode(node));
         drained = node;
         await drain(node);

@@ -1,5 +1,5 @@
 /** Pods of a component are killed; the cluster starts others. Once, or again and again until the revert. */
-import { HarnessError } from '../../base/errors.ts';
+import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { GuardrailError } from '../guardrails/guard.ts';
 import { lookFrom, pods } from '../rights.ts';
@@ -45,6 +45,8 @@ export const podKilled: FaultKind = {
       undo: [],
       rehearse: async () => void (await remove(victims(), '--dry-run=server')),
       async inject(allow) {
+        if (victims().length === 0)
+          throw new EvidenceError(`${component} has no pod: nobody was there to be killed`);
         const done = await kill(allow);
         const { everySeconds } = params;
         const again = () => {

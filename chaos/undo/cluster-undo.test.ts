@@ -44,6 +44,26 @@ describe('delete-object', () => {
     expect(calls().every((call) => call.startsWith('--kubeconfig=its-own'))).toBe(true);
   });
 
+  it('leaves alone what another run has made', async () => {
+    const kubectl = `#!/bin/sh
+echo "$*" >>calls
+case "$*" in
+  *"get namespace/lab"*faultline*run*) echo theirs ;;
+esac
+`;
+    writeFileSync(path('kubectl'), kubectl.replaceAll('calls', path('calls')));
+    const namespace = {
+      op: 'delete-object',
+      ...way(),
+      namespace: undefined,
+      object: 'namespace/lab',
+    } as const;
+    await carryOut({ ...namespace, run: 'ours' });
+    expect(calls().some((call) => call.includes('delete'))).toBe(false);
+    expect(leftover({ ...namespace, run: 'ours' })).toEqual([]);
+    expect(leftover({ ...namespace, run: 'theirs' })).toEqual(['namespace/lab is still on the cluster']);
+  });
+
   it('forces one whose finalizer hangs', async () => {
     writeFileSync(path('object'), '1');
     writeFileSync(path('stuck'), '');
@@ -109,4 +129,9 @@ it('scale-object: sets it back, and leaves alone what is gone', async () => {
   expect(leftover(operation)).toEqual(['thing/it is still scaled to 0, not 3']);
   await carryOut(operation);
   expect(readFileSync(path('object'), 'utf8').trim()).toBe('3');
+  // An autoscaler, or its owner, has made it another number since: that is theirs.
+  writeFileSync(path('object'), '5');
+  expect(leftover(operation)).toEqual([]);
+  await carryOut(operation);
+  expect(readFileSync(path('object'), 'utf8').trim()).toBe('5');
 });

@@ -2,7 +2,7 @@
  * The undo log: `undo.ndjson` in the run's work directory. An undo is durable (fsync) before its act begins, so that a
  * reaper that finds the log knows everything that may have happened. The log is the last thing to be removed.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { carryOut, UndoOperation } from './operations.ts';
@@ -72,15 +72,18 @@ function parseLine(text: string): z.infer<typeof Line> | undefined {
 
 /**
  * Carries out all pending undos, going on after a failure: processes first, as a load generator must not go on for the minute that
- * a cluster takes to let a platform go. Returns what could not be undone.
+ * a cluster takes to let a platform go. What could not be undone is returned, and stays in the log, and the log with it.
  */
 export async function undoAll(directory: string): Promise<string[]> {
   const failures: string[] = [];
   const first = (undo: UndoOperation) => Number(undo.op === 'kill-marked');
   const pending = pendingUndos(directory).sort((a, b) => first(b.undo) - first(a.undo));
-  for (const { act, undo } of pending) {
+  for (const { id, act, undo } of pending) {
+    if (failures.length > 0 && undo.op === 'remove-directory' && undo.path === directory) continue;
     try {
       await carryOut(undo);
+      if (existsSync(directory))
+        appendFileSync(join(directory, UNDO_LOG), `${JSON.stringify({ done: id })}\n`);
     } catch (error) {
       failures.push(`${act}: ${(error as Error).message}`);
     }

@@ -12,6 +12,9 @@ import { isLimited, unlimitProcess } from './processor-limit.ts';
 /** How the process that undoes reaches the cluster; `namespace` is left out for what has none. */
 const Kubectl = { kubectl: z.string(), kubeconfig: z.string(), namespace: z.string().optional() };
 
+/** Which run has made a namespace. */
+export const RUN_LABEL = 'faultline.dev/run';
+
 export const UndoOperation = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('kill-marked'), run: z.string() }),
   z.strictObject({ op: z.literal('delete-nft-table'), table: z.string() }),
@@ -23,6 +26,8 @@ export const UndoOperation = z.discriminatedUnion('op', [
     object: z.string(),
     /** Of a namespace: its pods without their grace, which half a minute of every run would be. */
     now: z.boolean().optional(),
+    /** Only one that has this value of the label {@link RUN_LABEL}: of two runs at once, each deletes its own. */
+    run: z.string().optional(),
   }),
   /** All objects of a kind in the namespace; what their finalizers wait for may be gone. */
   z.strictObject({
@@ -34,6 +39,7 @@ export const UndoOperation = z.discriminatedUnion('op', [
     /** Pods without their grace. */
     now: z.boolean().optional(),
   }),
+  /** From 0, to which a fault scaled it. */
   z.strictObject({
     op: z.literal('scale-object'),
     ...Kubectl,
@@ -84,8 +90,8 @@ export async function carryOut(operation: UndoOperation): Promise<void> {
       deleteAll(operation);
       break;
     case 'scale-object':
-      // What is gone needs no scale.
-      if (objectThere(operation))
+      // What is gone needs no scale, and another number than ours is somebody else's: an autoscaler's, or the user's.
+      if (replicasOf(operation) === '0')
         kubectl(operation, ['scale', operation.object, `--replicas=${operation.replicas}`]);
       break;
     case 'patch-object':
@@ -120,13 +126,10 @@ export function leftover(operation: UndoOperation): string[] {
       return objectThere(operation) ? [`${operation.object} is still on the cluster`] : [];
     case 'delete-all':
       return objectsOf(operation).map((object) => `${object} is still on the cluster`);
-    case 'scale-object': {
-      const path = '--output=jsonpath={.spec.replicas}';
-      const replicas = kubectl(operation, ['get', operation.object, '--ignore-not-found', path]);
-      return replicas === '' || Number(replicas) === operation.replicas
-        ? []
-        : [`${operation.object} is still scaled to ${replicas}, not ${operation.replicas}`];
-    }
+    case 'scale-object':
+      return replicasOf(operation) === '0' && operation.replicas > 0
+        ? [`${operation.object} is still scaled to 0, not ${operation.replicas}`]
+        : [];
     case 'patch-object': {
       if (!objectThere(operation)) return [];
       const value = kubectl(operation, ['get', operation.object, `--output=jsonpath=${operation.field}`]);
@@ -200,12 +203,22 @@ function kubectl(operation: OnCluster, args: string[]): string {
   }).trim();
 }
 
+/** '' of what is not there. */
+function replicasOf(operation: Extract<OnCluster, { op: 'scale-object' }>): string {
+  const path = '--output=jsonpath={.spec.replicas}';
+  return kubectl(operation, ['get', operation.object, '--ignore-not-found', path]);
+}
+
 function objectThere(operation: Extract<OnCluster, { object: string }>): boolean {
-  return kubectl(operation, ['get', operation.object, '--ignore-not-found', '--output=name']) !== '';
+  const get = (path: string) => kubectl(operation, ['get', operation.object, '--ignore-not-found', path]);
+  return 'run' in operation && operation.run !== undefined
+    ? get(`--output=jsonpath={.metadata.labels.${RUN_LABEL.replaceAll('.', '\\.')}}`) === operation.run
+    : get('--output=name') !== '';
 }
 
 /** One whose finalizer hangs is forced; of a namespace, nothing is: what is in it would be left without an owner. */
 function deleteObject(operation: Extract<OnCluster, { op: 'delete-object' }>): void {
+  if (operation.run !== undefined && !objectThere(operation)) return;
   kubectl(operation, ['delete', operation.object, '--ignore-not-found', '--wait=false']);
   const isNamespace = operation.object.startsWith('namespace/');
   if (isNamespace && operation.now) endPods(operation);

@@ -5,7 +5,7 @@
  */
 import { appendFileSync } from 'node:fs';
 import { undoAll } from './log.ts';
-import { carryOut, takeForced } from './operations.ts';
+import { carryOut, takeForced, type UndoOperation } from './operations.ts';
 
 const [directory, run, report] = process.argv.slice(2) as [string, string, string];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -19,12 +19,12 @@ process.stdin.on('close', async () => {
   if (!released) {
     const started = Date.now();
     const failures = await undoAll(directory);
+    const attempt = (undo: UndoOperation) =>
+      carryOut(undo).catch((error: Error) => void failures.push(error.message));
     // The harness may have died before its log had these two, or after it had removed the log.
-    for (const undo of [
-      { op: 'kill-marked', run },
-      { op: 'remove-directory', path: directory },
-    ] as const)
-      await carryOut(undo).catch((error: Error) => failures.push(error.message));
+    await attempt({ op: 'kill-marked', run });
+    // What could not be undone stays in it, for `faultline clean`.
+    if (failures.length === 0) await attempt({ op: 'remove-directory', path: directory });
     try {
       appendFileSync(
         report,

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -45,6 +45,31 @@ describe('UndoLog', () => {
     log.close();
     expect(await undoAll(work)).toEqual([]);
     expect([existsSync(one), existsSync(two)]).toEqual([false, false]);
+  });
+});
+
+describe('an undo that fails', () => {
+  it('stays in the log with all that it needs, and is tried again', async () => {
+    const one = directory('one');
+    const kubectl = join(work, 'kubectl');
+    writeFileSync(kubectl, '#!/bin/sh\necho "connection refused" >&2\nexit 1\n', { mode: 0o755 });
+    const log = new UndoLog(work);
+    log.record('make the work directory', { op: 'remove-directory', path: work });
+    log.record('one', { op: 'remove-directory', path: one });
+    log.record('fault dns-gone', {
+      op: 'scale-object',
+      kubectl,
+      kubeconfig: '',
+      object: 'deployment/a',
+      replicas: 2,
+    });
+    log.close();
+    expect(await undoAll(work)).toEqual([expect.stringMatching(/^fault dns-gone: .*connection refused/s)]);
+    expect(existsSync(one)).toBe(false);
+    expect(pendingUndos(work).map((p) => p.act)).toEqual(['fault dns-gone', 'make the work directory']);
+    writeFileSync(kubectl, '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    expect(await undoAll(work)).toEqual([]);
+    expect(existsSync(work)).toBe(false);
   });
 });
 

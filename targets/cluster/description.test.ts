@@ -102,7 +102,8 @@ describe('describedPlace', () => {
   });
 
   it('takes this context and no other, into a kubeconfig of its own that nobody else may read', () => {
-    const find = describedPlace(described(spec(kubectl({ view: 'only: staging' }))), listed, 'lab');
+    const view = 'only: staging';
+    const find = describedPlace(described(spec(kubectl({ view }))), listed, 'lab');
     const { way } = find();
     expect(asked()).toContain(
       `config view --kubeconfig=${directory}/staging.kubeconfig --context=staging --minify --flatten --raw\n`,
@@ -112,6 +113,24 @@ describe('describedPlace', () => {
     expect(asked()).toContain(`get nodes --kubeconfig=${way.kubeconfig}`);
     find();
     expect(asked().match(/get nodes/g)).toHaveLength(1);
+  });
+
+  it('keeps two clusters apart whose contexts have one name', () => {
+    const at = (server: string) => {
+      const view = `clusters: [{ name: default, cluster: { server: '${server}' } }]`;
+      return describedPlace(described(spec(kubectl({ view }))), listed, 'lab')().way.kubeconfig;
+    };
+    const first = at('https://a:6443');
+    expect(at('https://b:6443')).not.toBe(first);
+    expect(readFileSync(first, 'utf8')).toContain('https://a:6443');
+    expect(at('https://a:6443')).toBe(first);
+  });
+
+  it('takes a path of kubectl as relative to its file, so that the reaper finds it from elsewhere', () => {
+    kubectl();
+    expect(describedPlace(described(spec('./kubectl')), listed, 'lab')().way.kubectl).toBe(
+      join(directory, 'kubectl'),
+    );
   });
 
   it('says what it is: its workers, and the node that stays when one of them is lost', () => {

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { RefusedError } from '../../base/errors.ts';
 import { readYaml } from '../../base/yaml-file.ts';
@@ -27,6 +28,7 @@ const File = z.strictObject({
     context: z.string().min(1),
     /** Relative to this file. Without it: KUBECONFIG, or kubectl's own default. */
     kubeconfig: z.string().min(1).optional(),
+    /** A path is relative to this file. */
     kubectl: z.string().min(1).default('kubectl'),
     hostAddress: Host,
     /** Without it: the internal address of a node, of the control plane where it is one. */
@@ -92,17 +94,19 @@ export function describedPlace(file: string, guardrails: Guardrails, namespace: 
 
 function ask(file: string, spec: Spec): Place {
   const { context, hostAddress, registry, images, shapers, ingress } = spec;
+  // The reaper, in another directory, calls it as well.
+  const command = spec.kubectl.includes('/') ? resolve(dirname(file), spec.kubectl) : spec.kubectl;
   const kubectl = (...args: string[]) => {
     try {
       const options = { encoding: 'utf8' as const, timeout: ANSWER_WITHIN_MS, stdio: 'pipe' as const };
-      return execFileSync(spec.kubectl, args, options);
+      return execFileSync(command, args, options);
     } catch (error) {
       const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
       const refusal =
         code === 'ENOENT'
           ? {
               field: 'spec.kubectl',
-              message: `${spec.kubectl} is not there: expected kubectl in PATH, or its path here`,
+              message: `${command} is not there: expected kubectl in PATH, or its path here`,
             }
           : {
               field: 'spec.context',
@@ -114,7 +118,7 @@ function ask(file: string, spec: Spec): Place {
   const whose = spec.kubeconfig ? [`--kubeconfig=${resolve(dirname(file), spec.kubeconfig)}`] : [];
   // One context and what it needs, of its own: whoever switches contexts meanwhile moves no fault to another cluster.
   const alone = kubectl('config', 'view', ...whose, `--context=${context}`, '--minify', '--flatten', '--raw');
-  const kubeconfig = keep(context, alone);
+  const kubeconfig = keep(alone);
   const get = (...args: string[]) =>
     JSON.parse(kubectl(...args, `--kubeconfig=${kubeconfig}`, '--output=json'));
   const { items } = get('get', 'nodes') as { items: Node[] };
@@ -129,7 +133,7 @@ function ask(file: string, spec: Spec): Place {
   const named = Object.entries(images).map(([name, image]) => [`image ${name}`, image]);
   return {
     target: 'cluster',
-    way: { kubectl: spec.kubectl, kubeconfig },
+    way: { kubectl: command, kubeconfig },
     nodes,
     cores: items.reduce((sum, { status }) => sum + Number(status.capacity?.cpu ?? 1), 0),
     nodeAddress: spec.nodeAddress ?? nodes[0]?.address ?? '',
@@ -140,13 +144,20 @@ function ask(file: string, spec: Spec): Place {
   };
 }
 
-/** It stays for who undoes what a killed run left. Like kubectl's own, for this user alone. */
-function keep(context: string, kubeconfig: string): string {
+/**
+ * It stays for who undoes what a killed run left. Like kubectl's own, for this user alone. Named by the cluster: contexts of two may have
+ * the same name (`default`), and what one run does must not go to another's cluster.
+ */
+function keep(kubeconfig: string): string {
+  const { clusters } = parse(kubeconfig) as { clusters?: object[] };
   const directory = join(kindCache(), 'contexts');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(
     directory,
-    `${createHash('sha256').update(context).digest('hex').slice(0, 12)}.kubeconfig`,
+    `${createHash('sha256')
+      .update(JSON.stringify(clusters ?? kubeconfig))
+      .digest('hex')
+      .slice(0, 12)}.kubeconfig`,
   );
   writeFileSync(file, kubeconfig, { mode: 0o600 });
   return file;

@@ -1,5 +1,5 @@
 /** The drivers that scenarios share with target `local`: components that are held, and a component that is cut off. */
-import { HarnessError } from '../../base/errors.ts';
+import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import type { ChaosObject, ClusterDriver, ComponentDriver, NetworkDriver } from '../../chaos/drivers.ts';
 import { selectorOf } from '../../chaos/faults/pods.ts';
 import { probeSilence } from '../../chaos/silence-probe.ts';
@@ -56,6 +56,10 @@ export function referenceOwners(platformImage: string): Owners {
   };
 }
 
+/** Where faults act: what holds the components, and the cluster's DNS. */
+export const touched = (owners: Owners): ReadonlySet<string> =>
+  new Set([...Object.values(owners).map(({ namespace }) => namespace), 'kube-system']);
+
 /** For what is to be known before anything is up: which right goes where. */
 export function placesOf(owners: Owners): Record<string, { namespace: string; resource: string }> {
   return Object.fromEntries(
@@ -90,7 +94,12 @@ export function componentDriver(
     const names = await cluster.kubectl('get', 'pods', `--namespace=${namespace}`, ...which);
     return names.trim().split(/\s+/).filter(Boolean);
   };
-  /** How many a component had when its fault was rehearsed: on a cluster of the user's own, others than ours may be the right number. */
+  const scaleOf = async (component: string): Promise<number> => {
+    const { object, namespace } = ownerOf(owners, component);
+    const path = '--output=jsonpath={.spec.replicas}';
+    return Number(await cluster.kubectl('get', object, `--namespace=${namespace}`, path));
+  };
+  /** How many a component had right before: on a cluster of the user's own, others than ours may be the right number. */
   const found = new Map<string, number>();
   const replicasOf = (component: string) => found.get(component) ?? ownerOf(owners, component).replicas;
   return {
@@ -98,6 +107,9 @@ export function componentDriver(
     async impact(component) {
       const { namespace } = ownerOf(owners, component);
       const names = await podsOf(component);
+      // Whom the guardrails do not hear of, they do not protect.
+      if (names.length === 0)
+        throw new EvidenceError(`${component} has no pod: nobody was there to be killed`);
       return {
         pods: names.map((name) => ({ namespace, name })),
         nodes: [],
@@ -110,12 +122,11 @@ export function componentDriver(
     },
     async rehearse(component) {
       const { object, namespace } = ownerOf(owners, component);
-      const where = `--namespace=${namespace}`;
-      const replicas = Number(
-        await cluster.kubectl('get', object, where, '--output=jsonpath={.spec.replicas}'),
-      );
+      await cluster.kubectl('scale', object, '--replicas=0', `--namespace=${namespace}`, '--dry-run=server');
+    },
+    async look(component) {
+      const replicas = await scaleOf(component);
       if (replicas > 0) found.set(component, replicas);
-      await cluster.kubectl('scale', object, '--replicas=0', where, '--dry-run=server');
     },
     async hold(component) {
       const { object, namespace } = ownerOf(owners, component);
@@ -128,6 +139,8 @@ export function componentDriver(
       return `${object} scaled to 0, ${pods.join(', ')} deleted without grace`;
     },
     async release(component) {
+      // An autoscaler, or its owner, may have been there first.
+      if ((await scaleOf(component)) > 0) return;
       const { object, namespace } = ownerOf(owners, component);
       const replicas = `--replicas=${replicasOf(component)}`;
       await cluster.kubectl('scale', object, replicas, `--namespace=${namespace}`);
@@ -156,7 +169,7 @@ function podOf(cluster: ClusterDriver, component: string): string {
 
 export function networkDriver(cluster: ClusterDriver): NetworkDriver {
   const undoOf = (fault: string) => cluster.undo.delete(`networkchaos.chaos-mesh.org/faultline-${fault}`);
-  let cut: ChaosObject | undefined;
+  const cuts = new Map<string, ChaosObject>();
   return {
     // Packets are dropped on both sides.
     impact(component) {
@@ -171,10 +184,12 @@ export function networkDriver(cluster: ClusterDriver): NetworkDriver {
     undoOf,
     address: (component) => ({ host: component, port: BROKER_PORT }),
     async blackhole(fault, component) {
-      cut = partition(`faultline-${fault}`, component);
+      const cut = partition(`faultline-${fault}`, component);
+      cuts.set(fault, cut);
       await cluster.inject(cut);
     },
-    async restore() {
+    async restore(fault) {
+      const cut = cuts.get(fault);
       if (cut) await cluster.recover(cut);
     },
     // By the name that the platform uses.

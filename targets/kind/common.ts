@@ -5,6 +5,7 @@ import { HarnessError } from '../../base/errors.ts';
 import { selecting } from '../../chaos/faults/pods.ts';
 import { rightsManifests } from '../../chaos/rights.ts';
 import type { UndoLog } from '../../chaos/undo/log.ts';
+import { RUN_LABEL } from '../../chaos/undo/operations.ts';
 import { Kubernetes, type Way } from '../../kind/kubernetes.ts';
 import { exec } from '../../tools/exec.ts';
 import type { TargetRequest } from '../target.ts';
@@ -28,6 +29,30 @@ export async function refuseTaken(cluster: Kubernetes, object: string): Promise<
     );
 }
 
+/**
+ * Makes the namespace for this run alone: of two that begin at once, the second is refused by the server, and its undo leaves the first's.
+ * @param now its pods go without their grace at the end @returns records the same undo once more, for who wants it to come before others
+ */
+export async function takeNamespace(
+  cluster: Kubernetes,
+  { undo, runId }: Pick<TargetRequest, 'undo' | 'runId'>,
+  way: Way,
+  { namespace, now }: { namespace: string; now: boolean },
+): Promise<() => void> {
+  const object = `namespace/${namespace}`;
+  await refuseTaken(cluster, object);
+  const record = () => {
+    undo.record('deploy the platform', { op: 'delete-object', ...way, object, now, run: runId });
+  };
+  record();
+  const metadata = { name: namespace, labels: { [RUN_LABEL]: runId } };
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata }).catch(async (error) => {
+    await refuseTaken(cluster, object);
+    throw error;
+  });
+  return record;
+}
+
 /** What Prometheus needs of the nodes has no namespace to go with. @throws HarnessError when it is there already */
 export async function recordNodeRights(
   cluster: Kubernetes,
@@ -41,8 +66,6 @@ export async function recordNodeRights(
     undo.record('let Prometheus scrape the nodes', { op: 'delete-object', ...way, object });
 }
 
-const FAULTS_ACCOUNT = 'faultline-faults';
-
 /**
  * Faults act as a ServiceAccount that has the rights of this run's faults and no others, so that what `faultline rights` says is known
  * to suffice. Comes and goes with the run. Call when the namespace is there.
@@ -54,7 +77,8 @@ export async function asFaults(
   namespace: string,
   { rights, undo }: Pick<TargetRequest, 'rights' | 'undo'>,
 ): Promise<Kubernetes> {
-  const subject = { name: FAULTS_ACCOUNT, namespace };
+  // What is outside of the namespace has its name: two runs with a platform each do not share their rights.
+  const subject = { name: `faultline-faults-${namespace}`, namespace };
   const manifests = rightsManifests(rights, subject);
   for (const { kind, metadata } of manifests.filter(({ metadata }) => metadata.namespace !== namespace))
     undo.record('let faults act', {
@@ -62,7 +86,7 @@ export async function asFaults(
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
     });
   await cluster.apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: subject }, ...manifests]);
-  return new Kubernetes(way, `system:serviceaccount:${namespace}:${FAULTS_ACCOUNT}`);
+  return new Kubernetes(way, `system:serviceaccount:${namespace}:${subject.name}`);
 }
 
 /** Waits until what `kubectl rollout status` knows is whole. @throws HarnessError naming what does not become so */

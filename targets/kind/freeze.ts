@@ -1,4 +1,4 @@
-/** Follows the namespace's annotation with which anybody who may set one stops all runs. */
+/** Follows the annotation of namespaces with which anybody who may set one stops all runs. */
 import { CoreV1Api, KubeConfig, makeInformer, type V1Namespace } from '@kubernetes/client-node';
 import { FREEZE_ANNOTATION } from '../../chaos/guardrails/file.ts';
 
@@ -10,16 +10,19 @@ export interface FreezeWatch {
   stop(): Promise<void>;
 }
 
-/** @throws Error when the first list does not come. */
-export async function watchFreeze(kubeconfig: string, namespace: string): Promise<FreezeWatch> {
+/** @param namespaces in which the run is, or acts @throws Error when the first list does not come. */
+export async function watchFreeze(kubeconfig: string, namespaces: ReadonlySet<string>): Promise<FreezeWatch> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const api = config.makeApiClient(CoreV1Api);
   const informer = makeInformer<V1Namespace>(config, '/api/v1/namespaces', (() =>
     api.listNamespace()) as never);
-  let reason: string | undefined;
+  const reasons = new Map<string, string>();
   const look = ({ metadata }: V1Namespace) => {
-    if (metadata?.name === namespace) reason = freezeReason(namespace, metadata.annotations);
+    const name = metadata?.name ?? '';
+    const reason = namespaces.has(name) ? freezeReason(name, metadata?.annotations) : undefined;
+    if (reason === undefined) reasons.delete(name);
+    else reasons.set(name, reason);
   };
   informer.on('add', look);
   informer.on('update', look);
@@ -30,7 +33,7 @@ export async function watchFreeze(kubeconfig: string, namespace: string): Promis
   informer.on('error', again);
   await informer.start();
   return {
-    reason: () => reason,
+    reason: () => reasons.values().next().value,
     stop() {
       stopped = true;
       return informer.stop();

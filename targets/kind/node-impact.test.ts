@@ -13,6 +13,9 @@ a	waiting		ReplicaSet	web-7c9
 a	proxy-two	two	DaemonSet	proxy	
 a	kubelet-two	two	Node	two	
 a	bare	two			
+a	web-old	two	ReplicaSet	web-7c9		Failed
+a	done-1	two	Job	done		Succeeded
+a	web-set	one	StatefulSet	web		Running
 `;
 
 it('takes of each workload of the cluster what is on the node, and leaves what every node has', () => {

@@ -9,6 +9,7 @@ export const PODS_PATH = `--output=jsonpath={range .items[*]}${[
   '.metadata.ownerReferences[0].kind',
   '.metadata.ownerReferences[0].name',
   '.metadata.deletionTimestamp',
+  '.status.phase',
 ]
   .map((field) => `{${field}}`)
   .join('{"\\t"}')}{"\\n"}{end}`;
@@ -24,22 +25,39 @@ export function nodeImpact(listing: string, node: string): Impact {
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map((line) => {
-      const [namespace = '', name = '', at = '', ownerKind = '', owner = '', going = ''] = line.split('\t');
-      return { namespace, name, onNode: at === node, ownerKind, owner, going: going !== '' };
+      const [namespace = '', name = '', at = '', ownerKind = '', owner = '', going = '', phase = ''] =
+        line.split('\t');
+      return {
+        namespace,
+        name,
+        onNode: at === node,
+        ownerKind,
+        owner,
+        going: going !== '',
+        over: OVER.includes(phase.trim()),
+      };
     })
-    .filter((pod) => !OF_THE_NODE.includes(pod.ownerKind));
+    .filter((pod) => !OF_THE_NODE.includes(pod.ownerKind) && !pod.over);
   const replicated = movable.filter((pod) => !pod.going && !ALONE.includes(pod.ownerKind));
   return {
     pods: movable.filter((pod) => pod.onNode).map(({ namespace, name }) => ({ namespace, name })),
     nodes: [node],
-    workloads: [...Map.groupBy(replicated, workloadOf)].flatMap(([name, pods]) => {
-      const hit = pods.filter((pod) => pod.onNode).length;
-      return hit > 0 ? [{ name, hit, of: pods.length }] : [];
-    }),
+    // A StatefulSet may have the name of a Deployment.
+    workloads: [...Map.groupBy(replicated, (pod) => `${pod.ownerKind} ${workloadOf(pod)}`)].flatMap(
+      ([, pods]) => {
+        const hit = pods.filter((pod) => pod.onNode).length;
+        return hit > 0 ? [{ name: workloadOf(pods[0] as Pod), hit, of: pods.length }] : [];
+      },
+    ),
   };
 }
 
-function workloadOf({ namespace, ownerKind, owner }: Record<'namespace' | 'ownerKind' | 'owner', string>) {
+/** A pod that has ended is listed until somebody deletes it, and serves nobody. */
+const OVER = ['Succeeded', 'Failed'];
+
+type Pod = Record<'namespace' | 'ownerKind' | 'owner', string>;
+
+function workloadOf({ namespace, ownerKind, owner }: Pod) {
   // A Deployment's ReplicaSets are named after it; a rollout has two.
   return `${namespace}/${ownerKind === 'ReplicaSet' ? owner.replace(/-[^-]+$/, '') : owner}`;
 }

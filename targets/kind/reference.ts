@@ -15,7 +15,14 @@ import { objectDriver } from '../object-store.ts';
 import { Supervisor } from '../supervisor.ts';
 import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
-import { componentDriver, INFRASTRUCTURE, networkDriver, placesOf, referenceOwners } from './chaos.ts';
+import {
+  componentDriver,
+  INFRASTRUCTURE,
+  networkDriver,
+  placesOf,
+  referenceOwners,
+  touched,
+} from './chaos.ts';
 import { clusterDriver } from './cluster-driver.ts';
 import {
   asFaults,
@@ -25,6 +32,7 @@ import {
   recordNodeRights,
   refuseTaken,
   refuseUnreachableHost,
+  takeNamespace,
   UP_WITHIN_S,
 } from './common.ts';
 import { watchFreeze } from './freeze.ts';
@@ -98,12 +106,11 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
   const images = referenceImages(place);
   const cluster = new Kubernetes(way);
   // Also where it only would be in the way of another platform: the functions go with their kind.
-  for (const object of [`namespace/${NAMESPACE}`, CRD]) await refuseTaken(cluster, object);
+  await refuseTaken(cluster, CRD);
+  const recordNamespace = await takeNamespace(cluster, request, way, { namespace: NAMESPACE, now: true });
   // In the reverse order: first the namespace with its functions, then what they are.
   request.undo.record('deploy the platform', { op: 'delete-object', ...way, object: CRD });
-  request.undo.record('deploy the platform', {
-    ...{ op: 'delete-object', ...way, object: `namespace/${NAMESPACE}`, now: true },
-  });
+  recordNamespace();
   await recordNodeRights(cluster, request.undo, way, NAMESPACE);
 
   const [throttlePort, controlPort] = await freePorts(2);
@@ -133,8 +140,8 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
     await refuseUnreachableHost(cluster, NAMESPACE, place, request.webhookUrl);
     const { spokenTo, endpoints, readyUrl, storeUrl } = await waysIn(cluster, place, password);
     const watch = pods;
-    const freeze = await watchFreeze(way.kubeconfig, NAMESPACE);
     const owners = referenceOwners(images.platform);
+    const freeze = await watchFreeze(way.kubeconfig, touched(owners));
     const driver = clusterDriver({
       cluster: await asFaults(cluster, way, NAMESPACE, request),
       ...{ place, namespace: NAMESPACE, pods, owners, readyUrl },

@@ -7,9 +7,9 @@ import { Kubernetes, type Way } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
 import { Supervisor } from '../../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../../target.ts';
-import { componentDriver, KNATIVE_OWNERS, placesOf } from '../chaos.ts';
+import { componentDriver, KNATIVE_OWNERS, placesOf, touched } from '../chaos.ts';
 import { clusterDriver } from '../cluster-driver.ts';
-import { asFaults, available, keepLogs, nodePorts, refuseTaken, refuseUnreachableHost } from '../common.ts';
+import { asFaults, available, keepLogs, nodePorts, refuseUnreachableHost, takeNamespace } from '../common.ts';
 import { watchFreeze } from '../freeze.ts';
 import type { Place } from '../place.ts';
 import { isReady, type PodWatch, watchPods } from '../pods.ts';
@@ -119,11 +119,11 @@ async function up(
   if (ingress === undefined) throw new HarnessError('no ingress: the preflight let it pass');
   const { kubeconfig } = way;
   const cluster = new Kubernetes(way);
-  await refuseTaken(cluster, `namespace/${namespace}`);
+  const recordNamespace = await takeNamespace(cluster, request, way, { namespace, now: false });
   const applied = manifests.objects
     .map(({ manifest }) => manifest)
     .filter(({ kind }) => !READ_HERE.includes(kind));
-  await recordUndo(request.undo, way, cluster, namespace, applied);
+  await recordUndo(request.undo, way, cluster, { namespace, recordNamespace }, applied);
 
   const owners = ownersOf(profile, namespace, manifests);
   const watched = {
@@ -142,7 +142,6 @@ async function up(
     await supervisor.stopAll(graceMs);
   };
   try {
-    await cluster.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]);
     await cluster.apply(applied);
     const watch = await watchPods(kubeconfig, namespace, watched, request.onEvent);
     pods = watch;
@@ -179,7 +178,7 @@ async function up(
       api: `http://127.0.0.1:${apiPort}`,
       ingress: ingress.url,
     };
-    const freeze = await watchFreeze(kubeconfig, namespace);
+    const freeze = await watchFreeze(kubeconfig, touched(owners));
     const driver = clusterDriver({
       cluster: await asFaults(cluster, way, namespace, request),
       ...{ place, namespace, pods: watch, owners, readyUrl },

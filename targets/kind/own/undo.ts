@@ -21,7 +21,7 @@ export async function recordUndo(
   undo: UndoLog,
   way: Way,
   cluster: Kubernetes,
-  namespace: string,
+  { namespace, recordNamespace }: { namespace: string; recordNamespace: () => void },
   applied: Manifest[],
 ): Promise<void> {
   const outside = applied.filter(
@@ -54,7 +54,7 @@ export async function recordUndo(
       ...{ op: 'delete-object', ...way, object: objectName(manifest) },
       ...(manifest.metadata.namespace ? { namespace: manifest.metadata.namespace } : {}),
     });
-  undo.record('deploy the platform', { op: 'delete-object', ...way, object: `namespace/${namespace}` });
+  recordNamespace();
   await recordNodeRights(cluster, undo, way, namespace);
   // A namespace in which a pod is still within its grace (300 s, Knative's default) goes no earlier than half of that.
   const selector = SERVICE_LABEL;
