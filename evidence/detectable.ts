@@ -1,18 +1,34 @@
 /** Which rules a run could not have seen firing. */
+import { expensiveScrapeMs } from '../base/scrape.ts';
 import type { Plan, PlannedRule } from './plan.ts';
 
 /** Windows under this many scrapes make rate() blind. Source: Prometheus documentation, "rate() … at least two samples", doubled for a lost scrape. */
 export const MIN_SCRAPES_PER_WINDOW = 4;
 
+/** Of kube-state-metrics and cAdvisor. */
+const EXPENSIVE = /\b(kube|container)_\w/;
+
+interface Rhythm {
+  scrapeMs: number;
+  timeScale: number;
+}
+
+/** How often a rule's metrics are scraped, ms. */
+export const scrapedEveryMs = ({ expr }: PlannedRule, { scrapeMs, timeScale }: Rhythm): number =>
+  EXPENSIVE.test(expr) ? Math.max(scrapeMs, expensiveScrapeMs(timeScale)) : scrapeMs;
+
 /** `rate()` and `increase()` over its shortest window have too few samples: they see nothing, or jumps. */
-export function isBlind(rule: PlannedRule, scrapeMs: number): boolean {
-  return rule.shortestRangeMs > 0 && rule.shortestRangeMs < MIN_SCRAPES_PER_WINDOW * scrapeMs;
+export function isBlind(rule: PlannedRule, rhythm: Rhythm): boolean {
+  const least = MIN_SCRAPES_PER_WINDOW * scrapedEveryMs(rule, rhythm);
+  return rule.shortestRangeMs > 0 && rule.shortestRangeMs < least;
 }
 
 /** Rules that a run is too short or too sparsely scraped to see firing: their silence proves nothing, and plan and verdict say so. */
 export function undetectableRules(plan: Plan): PlannedRule[] {
   const end = plan.phases.at(-1)?.endMs ?? 0;
   return plan.rules.filter(
-    (rule) => rule.forMs + plan.scrapeMs + plan.evaluationMs > end || isBlind(rule, plan.scrapeMs),
+    (rule) =>
+      rule.forMs + plan.scrapeMs + plan.evaluationMs > end ||
+      isBlind(rule, { scrapeMs: plan.scrapeMs, timeScale: plan.run.timeScale }),
   );
 }

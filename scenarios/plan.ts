@@ -8,7 +8,7 @@ import type { Diagnostic } from '../base/errors.ts';
 import { RefusedError } from '../base/errors.ts';
 import { segmentCount } from '../base/schedule.ts';
 import { countedChecks, type Judged, names } from '../evidence/check-ids.ts';
-import { isBlind, MIN_SCRAPES_PER_WINDOW } from '../evidence/detectable.ts';
+import { isBlind, MIN_SCRAPES_PER_WINDOW, scrapedEveryMs } from '../evidence/detectable.ts';
 import {
   type AlertContract,
   BUNDLE_VERSION,
@@ -91,7 +91,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
   );
   const alerts = planAlerts(spec, faults, phases, facts.timeScale, catalog, complain);
   const recovery = planRecovery(spec, streams, faults, phases, facts.timeScale, complain);
-  refuseBlindRules(alerts, catalog, complain);
+  refuseBlindRules(alerts, catalog, facts.timeScale, complain);
   spec.ledger.failsWith.forEach((name, i) => {
     if (spec.faults.every((fault) => fault.name !== name))
       complain(['ledger', 'failsWith', i], `the scenario has no fault "${name}"`);
@@ -485,13 +485,19 @@ function refuseUndetectable(
     );
 }
 
-function refuseBlindRules(alerts: AlertContract[], catalog: Catalog, complain: Complain): void {
+function refuseBlindRules(
+  alerts: AlertContract[],
+  catalog: Catalog,
+  timeScale: number,
+  complain: Complain,
+): void {
+  const rhythm = { scrapeMs: catalog.scrapeMs, timeScale };
   for (const rule of catalog.rules) {
     const contract = alerts.findIndex((a) => a.alert === rule.alert && a.expect === 'must-fire');
-    if (contract >= 0 && isBlind(rule, catalog.scrapeMs)) {
+    if (contract >= 0 && isBlind(rule, rhythm)) {
       complain(
         ['alerts', 'mustFire', contract],
-        `the range of ${rule.alert} is ${seconds(rule.shortestRangeMs)} at this time scale, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a smaller --time-scale`,
+        `the range of ${rule.alert} is ${seconds(rule.shortestRangeMs)} at this time scale, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(scrapedEveryMs(rule, rhythm))}: expected a smaller --time-scale`,
       );
     }
   }

@@ -63,9 +63,14 @@ export async function collectSeries(
   );
   await Promise.all([
     ...Object.entries(queries.counters).map(([name, selector]) =>
-      // Two scrapes before the origin, so that an increase right at the start has something to rise from.
+      // From well before the origin, so that an increase right at the start has something to rise from, even where scrapes were lost.
       attempt(`series.parquet: ${name}`, async () =>
-        add(name, 'raw', null, await client.raw(selector, wall(endMs), endMs + 2 * plan.scrapeMs)),
+        add(
+          name,
+          'raw',
+          null,
+          await client.raw(selector, wall(endMs), endMs + Math.max(LEAD_SCRAPES * plan.scrapeMs, LEAD_MS)),
+        ),
       ),
     ),
     ...[...Object.entries(queries.series), ...core].map(([name, promql]) =>
@@ -95,6 +100,9 @@ export async function collectSeries(
   ]);
   return { rows, missing };
 }
+
+const LEAD_SCRAPES = 20;
+const LEAD_MS = 60_000;
 
 export function podRows(samples: PodSample[]): SeriesRow[] {
   return samples.map(({ query, t, function: name, pods }) => ({

@@ -227,7 +227,12 @@ function excuse({ contract, contracts, faults, history, plan, endMs }: Setting, 
     faults.flatMap((fault) => {
       if ((x.fault !== undefined && x.fault !== fault.planned.name) || fault.injectingMs === null) return [];
       const over = fault.effectGoneMs ?? fault.revertedMs ?? endMs;
-      return [{ from: fault.injectingMs, to: over + Math.max(memory, x.clearsWithinMs ?? 0) + plan.slackMs }];
+      // What must fire and clear in time has no excuse to fire again later, however long its rule remembers.
+      const after =
+        x.expect === 'must-fire' && x.clearsWithinMs !== undefined
+          ? x.clearsWithinMs
+          : Math.max(memory, x.clearsWithinMs ?? 0);
+      return [{ from: fault.injectingMs, to: over + after + plan.slackMs }];
     }),
   );
   const inSpan = (t: number) => spans.some((span) => t >= span.from && t <= span.to);

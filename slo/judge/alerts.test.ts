@@ -54,6 +54,15 @@ describe('must-fire', () => {
   });
 
   const cases: [string, (r: SyntheticRun) => void, 'fail' | 'unknown', string][] = [
+    [
+      'fired again after it had to be over, within what its rule remembers',
+      (r) => {
+        for (const rule of r.plan.rules) rule.rangeMs = 60_000;
+        r.alerts.push(...fired('BuilderServiceDown', 55_000, null));
+      },
+      'fail',
+      'it fired at 55 s, where no fault excuses it',
+    ],
     ['never fired', (r) => keep(r.alerts, () => false), 'fail', 'not firing within 7 s'],
     [
       'fired, never delivered',

@@ -234,7 +234,37 @@ describe('ledger', () => {
   });
 });
 
+it('the ledger says nothing where every event was refused', async () => {
+  const verdict = await judged((r) => {
+    for (const x of r.requests.filter(({ event_id }) => event_id !== null))
+      Object.assign(x, { status: 503, outcome: 'failed' });
+    for (const x of r.ledger)
+      Object.assign(x, {
+        ...{ status: 503, accepted: false, processed: 0, first_processed_us: null },
+        ...{ result: null, artifact: null, artifact_found: null },
+      });
+  });
+  expect(check(verdict, 'ledger/complete')).toMatchObject({
+    verdict: 'unknown',
+    message: expect.stringMatching(/no event of builds.* was accepted/),
+  });
+});
+
 describe('telemetry-honest', () => {
+  it('does not blame the platform for requests that it came to after their clients had given up', async () => {
+    const gaveUp = (n: number, status: number) =>
+      judged((r) => {
+        const accepted = r.requests.filter((x) => x.status === 202);
+        for (const x of accepted.slice(0, n)) Object.assign(x, { status, outcome: 'timeout' });
+      }).then((verdict) => check(verdict, 'telemetry/events-accepted'));
+    expect(await gaveUp(40, 0)).toMatchObject({
+      verdict: 'pass',
+      message: expect.stringContaining('40 of which clients may not have had an answer to'),
+    });
+    // Of what was refused, everybody knows.
+    expect((await gaveUp(40, 503)).verdict).toBe('fail');
+  });
+
   const lie = (r: SyntheticRun, factor: number) => {
     for (const s of r.series) if (s.kind === 'raw') s.value = Math.floor(s.value * factor);
   };

@@ -129,13 +129,26 @@ export class Context {
     });
   }
 
-  /** When the evidence ends, ms since the run's origin: nothing was observed after the target was taken down. */
+  /** The faults that were still there in [fromMs, toMs], though by the plan they should have been reverted: their injection took too long. */
+  async overstayed(fromMs: number, toMs: number): Promise<FaultFacts[]> {
+    if (this.plan.faults.length === 0) return [];
+    const late = Math.max(1000, this.plan.slackMs);
+    return (await this.faults()).filter(
+      ({ planned, revertingMs }) =>
+        revertingMs !== null &&
+        revertingMs > planned.revertMs + late &&
+        fromMs < revertingMs &&
+        toMs > planned.revertMs,
+    );
+  }
+
+  /** When the evidence ends, ms since the run's origin: it was asked for right after the drain, and nothing was observed after the target was taken down. */
   async endMs(): Promise<number> {
     const journal = await this.journal();
     const last = journal.at(-1)?.t ?? 0;
     return journal.reduce((end, e) => {
       if (e.type === 'target.down') return Math.min(end, e.t - e.seconds * 1000);
-      return e.type === 'run.ended' ? Math.min(end, e.t) : end;
+      return e.type === 'run.ended' || e.type === 'drain.ended' ? Math.min(end, e.t) : end;
     }, last);
   }
 

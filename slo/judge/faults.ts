@@ -110,6 +110,12 @@ function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
       'unknown',
       `it was injected ${seconds(Math.abs(late))} ${late > 0 ? 'after' : 'before'} its planned time: the phases do not show it as planned`,
     ];
+  const lateRevert = (f.revertingMs ?? planned.revertMs) - planned.revertMs;
+  if (lateRevert > Math.max(MIN_LATENESS_MS, slackMs))
+    return [
+      'unknown',
+      `its revert began ${seconds(lateRevert)} after its planned time: the phases do not show it as planned`,
+    ];
   if (f.revertedMs === null) return ['unknown', 'it was never reverted by the run'];
   if (f.auditClean === null) return ['unknown', 'nobody audited whether its undo was complete'];
   return [

@@ -56,9 +56,10 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
   if (!Number.isFinite(counted))
     return { verdict: 'unknown', message: `${claim.counter} has samples that are not numbers`, evidence };
   const died = Math.min(Math.max(0, seen - counted), await uncounted(c, claim, samples));
+  const silent = Math.min(Math.max(0, counted - seen), await unanswered(c, claim));
   const tolerance = Math.max(claim.tolerance * Math.abs(seen), claim.toleranceAbs);
-  const difference = Math.abs(seen - counted - died);
-  const message = `clients saw ${text(seen)}, ${claim.counter} counted ${text(counted)}${died > 0 ? ` and ${text(died)} went with a process that ended before its scrape` : ''}: ${text(difference)} apart, at most ${text(tolerance)} may be`;
+  const difference = Math.abs(seen - counted - died + silent);
+  const message = `clients saw ${text(seen)}, ${claim.counter} counted ${text(counted)}${died > 0 ? ` and ${text(died)} went with a process that ended before its scrape` : ''}${silent > 0 ? `, ${text(silent)} of which clients may not have had an answer to` : ''}: ${text(difference)} apart, at most ${text(tolerance)} may be`;
   if (difference <= tolerance) return { verdict: 'pass', message, evidence };
   const doubts = await recordProblems(c);
   if (doubts.length === 0) return { verdict: 'fail', message, evidence };
@@ -88,6 +89,13 @@ async function uncounted(c: Context, claim: Plan['honesty'][number], samples: Sa
     sum += Math.max(0, (n ?? 0) - increaseOf(samples, fromUs, toUs));
   }
   return sum;
+}
+
+/** A platform that comes to a request whose client has given up counts it: the clients can not say as what. */
+async function unanswered(c: Context, claim: Plan['honesty'][number]): Promise<number> {
+  if (!/\brequests\b/.test(claim.client)) return 0;
+  const sql = 'SELECT count(*) AS n FROM requests WHERE NOT unsent AND (done_us IS NULL OR status = 0)';
+  return (await c.db.row<{ n: number }>(sql)).n;
 }
 
 export interface Sample {

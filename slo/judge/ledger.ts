@@ -223,7 +223,13 @@ async function complete(c: Context, streams: string[], rows: Promise<CountRow[]>
   type Sums = { sent: number; accepted: number; sent_hash: string; accepted_hash: string };
   const a = await c.db.row<Sums>(requestsSql);
   const b = await c.db.row<Sums>(ledgerSql);
+  const refused = await c.db.rows<{ stream: string }>(
+    `SELECT stream FROM requests WHERE NOT unsent AND stream IN (${list}) GROUP BY stream HAVING count(*) FILTER (status BETWEEN 200 AND 299) = 0 ORDER BY stream`,
+  );
   const problems: string[] = [];
+  // That none of nothing was lost says nothing.
+  if (refused.length > 0)
+    problems.push(`no event of ${refused.map(({ stream }) => stream).join(', ')} was accepted`);
   if (ledger.contradictions > 0) problems.push(`${ledger.contradictions} rows contradict themselves`);
   if (a.sent === 0) problems.push('no event was sent');
   if (a.sent !== b.sent) problems.push(`it has ${b.sent} events: clients sent ${a.sent}`);

@@ -255,6 +255,15 @@ describe('a lost or changed line of the journal', () => {
     ],
     ['injected much too late', (r) => late(r, 4500), 'unknown', 'fault/kill-builder'],
     [
+      'reverted much too late',
+      (r) => {
+        for (const e of r.journal) if (e.type === 'fault.reverting') e.t += 30;
+        for (const f of r.plan.faults) f.revertMs -= 8000;
+      },
+      'unknown',
+      'fault/kill-builder',
+    ],
+    [
       'the injector failed',
       (r) =>
         r.journal.push({

@@ -42,7 +42,14 @@ export async function checkObjectives(c: Context): Promise<Finding> {
               samples: reading.samples,
             },
           ];
-          if (judged[0] !== 'pass') return { verdict: judged[0], message: judged[1], evidence };
+          if (judged[0] !== 'pass') {
+            const overstayed = await c.overstayed(window.startMs, window.endMs);
+            if (judged[0] === 'unknown' || overstayed.length === 0)
+              return { verdict: judged[0], message: judged[1], evidence };
+            const names = overstayed.map((f) => f.planned.name).join(', ');
+            const message = `${judged[1]}, but ${names} was reverted later than planned, in ${phase}`;
+            return { verdict: 'unknown', message, evidence };
+          }
           // A high value that was seen stays seen; that none was, is worth something only where somebody looked.
           const gaps = await gapsOf(c, objective, phase);
           if (gaps.length > 0)

@@ -86,6 +86,23 @@ describe('recovery of requests', () => {
     expect((await relapse(50_100, 51_100)()).verdict).toBe('pass');
   });
 
+  it('is not known to last when it is bad again up to the end', async () => {
+    const bad = (fromMs: number) =>
+      judged((r) => {
+        outage(r, 41_000);
+        for (const x of r.requests.filter(
+          (q) => q.stream === 'invocations' && q.intended_us >= fromMs * 1000,
+        ))
+          Object.assign(x, { outcome: 'failed', status: 503 });
+      }).then((verdict) => check(verdict, 'recovery/calls-back'));
+    expect(await bad(57_300)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('and was bad again from'),
+    });
+    // A moment is none.
+    expect((await bad(59_500)).verdict).toBe('pass');
+  });
+
   it('fails when it is later than the objective plus slack', async () => {
     const verdict = await judged((r) => outage(r, reverted + 8200));
     expect(check(verdict, 'recovery/calls-back')).toMatchObject({

@@ -163,6 +163,13 @@ async function judge(
       `recovered ${seconds(tookMs)} after the ${r.from}, and it did not last: ${r.windows} bad windows in a row from ${seconds(relapse * r.windowMs)} after it`,
       times,
     );
+  const ending = r.from === 'revert' ? badEnd(windows, first + r.windows, r) : null;
+  if (ending !== null && tookMs <= limitMs)
+    return say(
+      'unknown',
+      `recovered ${seconds(tookMs)} after the ${r.from}, and was bad again from ${seconds(ending * r.windowMs)} after it to the end: whether that lasts is not known`,
+      times,
+    );
   if (tookMs > limitMs)
     return say(
       'fail',
@@ -212,6 +219,21 @@ function relapseAfter(
     if (run.length === length) return run[0] ?? null;
   }
   return null;
+}
+
+/**
+ * A run of bad windows that the end cuts short: with the last one, which may be only a part, at least half of what would be a relapse.
+ * @returns the first of them
+ */
+function badEnd(
+  windows: WindowRow[],
+  fromK: number,
+  { target, windows: length }: RecoveryContract,
+): number | null {
+  const after = windows.filter(({ k }) => k >= fromK);
+  const lastGood = after.findLastIndex(({ n, good }) => good / n >= target);
+  const bad = after.slice(lastGood + 1);
+  return bad.length >= Math.max(2, Math.ceil(length / 2)) ? (bad[0]?.k ?? null) : null;
 }
 
 /** The good windows up to the last one, when they are enough. */

@@ -78,7 +78,7 @@ export function scanSql(plan: Plan): string {
     min(n) AS min_n, max(n) AS max_n, sum(n)::VARCHAR AS sum_n, sum(n::BIGINT * n)::VARCHAR AS sum_nn,
     min(intended_us) AS from_us, max(intended_us) AS to_us,
     sum(done_us - intended_us) AS latency_us, sum(end_us - sent_us) AS service_us,
-    quantile_disc(CASE WHEN sent_us IS NULL THEN NULL ELSE coalesce(done_us - intended_us, ${NO_ANSWER_US}) END, [0.5, 0.95, 0.99, 1.0]) AS quantiles_us,
+    quantile_disc(CASE WHEN sent_us IS NULL THEN NULL WHEN status = 0 THEN ${NO_ANSWER_US} ELSE coalesce(done_us - intended_us, ${NO_ANSWER_US}) END, [0.5, 0.95, 0.99, 1.0]) AS quantiles_us,
     [${overlaps.join(', ')}]::BIGINT[] AS crossing_us, coalesce(sum(CASE WHEN inside THEN end_us - sent_us END), 0)::BIGINT AS inside_us
   FROM (SELECT *, ${inside} AS inside FROM (SELECT *, ${end} AS end_us FROM requests)) GROUP BY stream, phase ORDER BY stream, phase`;
 }

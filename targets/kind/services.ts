@@ -1,5 +1,6 @@
 /** The real services that the platform stands on, as objects of the cluster: RabbitMQ, object store, Prometheus, Alertmanager. */
 import { formatDuration } from '../../base/duration.ts';
+import { expensiveScrapeMs } from '../../base/scrape.ts';
 import type { Manifest } from '../../kind/kubernetes.ts';
 import { ON_CONTROL_PLANE, TOLERATES_CONTROL_PLANE } from '../../kind/placement.ts';
 import {
@@ -328,8 +329,6 @@ export function kubeStateMetrics(options: Apart): Manifest[] {
   ];
 }
 
-/** Too much to read at the platform's rhythm: half a megabyte a node. */
-const EXPENSIVE_MS = { wanted: 15_000, least: 5000 };
 const CADVISOR_KEPT = [
   'container_cpu_usage_seconds_total',
   'container_memory_working_set_bytes',
@@ -351,7 +350,7 @@ function expensiveJobs(
   timeScale: number,
   scrapeMs: number,
 ): string {
-  const every = formatDuration(Math.max(EXPENSIVE_MS.wanted / timeScale, EXPENSIVE_MS.least));
+  const every = formatDuration(expensiveScrapeMs(timeScale));
   const rhythm = `scrape_interval: ${every}\n    scrape_timeout: ${every}`;
   const credentials = '/var/run/secrets/kubernetes.io/serviceaccount';
   const cadvisor = `  - job_name: cadvisor
