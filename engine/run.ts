@@ -62,6 +62,8 @@ export interface RunRequest {
 }
 
 /** How soon a freeze is noticed. */
+/** Samples would be in other phases than what they tell of. */
+const SKEW_MS = 250;
 const FREEZE_EVERY_MS = 500;
 
 export class Run {
@@ -203,6 +205,11 @@ export class Run {
   private async withPlatform(running: RunningTarget, receiver: AlertReceiver): Promise<void> {
     const { plan, scenario, target } = this.request;
     const prometheus = new PrometheusClient(running.endpoints.prometheus);
+    const skewMs = await prometheus.skewMs();
+    if (!(Math.abs(skewMs) <= SKEW_MS))
+      throw new HarnessError(
+        `the clock of Prometheus differs from this host's by ${Math.round(skewMs)} ms, ${SKEW_MS} may be: is the time of both kept?`,
+      );
     const tap = await running.front.tap();
     try {
       const functions = await deployFunctions(

@@ -61,6 +61,8 @@ export interface GroupEvaluations {
   failures: ReadonlyMap<string, number>;
 }
 
+const SKEW_ASKED = 5;
+
 export class PrometheusClient {
   private readonly url: string;
 
@@ -71,6 +73,23 @@ export class PrometheusClient {
   /** Raw samples of a selector in (at - rangeMs, at]. */
   raw(selector: string, atMs: number, rangeMs: number): Promise<PromSeries[]> {
     return this.instant(`${selector}[${Math.ceil(rangeMs)}ms]`, atMs);
+  }
+
+  /**
+   * How far Prometheus's clock is from this host's, ms, by the quickest of several answers, less what the way there may be of it: its
+   * samples have its instants, and the run's have this host's.
+   */
+  async skewMs(): Promise<number> {
+    let best = { skewMs: 0, roundMs: Number.POSITIVE_INFINITY };
+    for (let i = 0; i < SKEW_ASKED; i++) {
+      const before = Date.now();
+      const began = performance.now();
+      const [value] = await this.series('/api/v1/query', { query: 'vector(time())' });
+      const roundMs = performance.now() - began;
+      const there = (value?.samples[0]?.value ?? Number.NaN) * 1000;
+      if (roundMs < best.roundMs) best = { skewMs: there - (before + roundMs / 2), roundMs };
+    }
+    return Math.sign(best.skewMs) * Math.max(0, Math.abs(best.skewMs) - best.roundMs / 2);
   }
 
   /** Value of a query at one instant. */
