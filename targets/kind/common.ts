@@ -1,16 +1,11 @@
-/** What every platform on the cluster needs, the reference platform and the user's own: room for it, its logs, what measures it. */
-import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
+/** What every platform on the cluster needs, the reference platform and the user's own: room for it, what measures it. */
 import { HarnessError } from '../../base/errors.ts';
-import { selecting } from '../../chaos/faults/pods.ts';
 import { rightsManifests } from '../../chaos/rights.ts';
 import type { UndoLog } from '../../chaos/undo/log.ts';
 import { RUN_LABEL } from '../../chaos/undo/operations.ts';
 import { Kubernetes, type Way } from '../../kind/kubernetes.ts';
-import { exec } from '../../tools/exec.ts';
 import type { TargetRequest } from '../target.ts';
 import type { Place } from './place.ts';
-import { SERVICE_LABEL } from './pods.ts';
 
 export const UP_WITHIN_S = 180;
 
@@ -121,33 +116,6 @@ export async function nodePorts(
     if (port === undefined) throw new HarnessError(`service ${service} has no port of the node`);
     return `${nodeAddress}:${port}`;
   };
-}
-
-const ALL_OF_IT = ['--all-containers', '--tail=-1', '--prefix', '--ignore-errors', '--max-log-requests=50'];
-
-/**
- * The components' logs, the namespace's events and its pods, into the bundle. Never throws: evidence that can not be had is missing.
- * @param components by name, the labels of their pods
- */
-export async function keepLogs(
-  { kubectl, kubeconfig }: Way,
-  namespace: string,
-  components: Readonly<Record<string, Record<string, string>>>,
-  directory: string,
-): Promise<void> {
-  const keep = async (file: string, ...args: string[]) => {
-    const out = createWriteStream(join(directory, file));
-    const all = [`--kubeconfig=${kubeconfig}`, '--namespace', namespace, ...args];
-    await exec(kubectl, all, { timeoutMs: 20_000, onOutput: (text) => out.write(text) });
-    await new Promise<void>((resolve) => out.end(resolve));
-  };
-  for (const [name, labels] of Object.entries(components)) {
-    await keep(`${name}.log`, 'logs', selecting(labels), '--tail=-1', '--prefix', '--ignore-errors');
-  }
-  await keep('builds.log', 'logs', '--selector=lambda.knative.io/build=true', ...ALL_OF_IT);
-  await keep('functions.log', 'logs', `--selector=${SERVICE_LABEL}`, ...ALL_OF_IT);
-  await keep('events.txt', 'get', 'events', '--sort-by=.lastTimestamp', '--output=wide');
-  await keep('pods.txt', 'get', 'pods', '--output=wide');
 }
 
 const REACHED_WITHIN_S = 5;

@@ -1,7 +1,9 @@
 /** Follows the pods of the platform's namespace through the API: how many instances each function has, and which components came and went. */
 import { CoreV1Api, KubeConfig, makeInformer, type V1Pod } from '@kubernetes/client-node';
-import type { ComponentEvent } from '../target.ts';
+import type { ComponentEvent, TargetRequest } from '../target.ts';
+import { keepHistory } from './history.ts';
 import { imagesOf } from './images.ts';
+import { followByApi, LogKeeper } from './log-keeper.ts';
 
 const RECONNECT_MS = 500;
 /** Set by Knative on the pods of a Service, which is named as its function. */
@@ -11,6 +13,9 @@ const BUILD_LABEL = 'lambda.knative.io/build';
 
 /** Components by name, with the labels that tell their pods apart. */
 export type Labelled = Readonly<Record<string, Record<string, string>>>;
+
+/** Of those of which there are many. */
+const LOG_NAMES: Readonly<Record<string, string>> = { build: 'builds', function: 'functions' };
 
 export interface PodWatch {
   /** Instances by function: pods that run, or are about to; those on their way out are not counted. @param which all without it */
@@ -22,12 +27,12 @@ export interface PodWatch {
   stop(): Promise<void>;
 }
 
-/** @throws Error when the first list does not come. */
+/** @param logDirectory gets the logs of all, their states, and the cluster's events @throws Error when the first list does not come. */
 export async function watchPods(
   kubeconfig: string,
   namespace: string,
   components: Labelled,
-  onEvent: (event: ComponentEvent) => void,
+  { onEvent, logDirectory }: Pick<TargetRequest, 'onEvent' | 'logDirectory'>,
 ): Promise<PodWatch> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
@@ -35,13 +40,18 @@ export async function watchPods(
   const list = () => api.listNamespacedPod({ namespace });
   const informer = makeInformer<V1Pod>(config, `/api/v1/namespaces/${namespace}/pods`, list as never);
   const pods = new Map<string, V1Pod>();
-  const running = new Set<string>();
+  const told: Lives = { running: new Set(), ended: new Set() };
   const ran = new Set<string>();
+  const logs = new LogKeeper(logDirectory, followByApi(kubeconfig, namespace));
+  const history = await keepHistory(kubeconfig, namespace, logDirectory);
   const seen = (pod: V1Pod) => {
     pods.set(nameOf(pod), pod);
     const component = componentOf(pod);
-    if (component !== undefined) tellChanges(pod, component, running, onEvent);
-    tellImages(pod, component ?? roleOf(pod), ran, onEvent);
+    const role = component ?? roleOf(pod);
+    if (component !== undefined) tellChanges(pod, component, told, onEvent);
+    tellImages(pod, role, ran, onEvent);
+    logs.see(pod, LOG_NAMES[role] ?? role);
+    history.see(pod);
   };
   const componentOf = (pod: V1Pod) =>
     Object.keys(components).find((name) => hasLabels(pod, components[name] as Record<string, string>));
@@ -50,7 +60,8 @@ export async function watchPods(
   informer.on('delete', (pod) => {
     pods.delete(nameOf(pod));
     const component = componentOf(pod);
-    if (component !== undefined) tellEnd(pod, component, running, onEvent);
+    if (component !== undefined) tellEnd(pod, component, told, onEvent);
+    history.gone(pod);
   });
   let stopped = false;
   const again = () => {
@@ -75,9 +86,11 @@ export async function watchPods(
         return name === undefined || address === undefined ? [] : [{ pod: nameOf(pod), name, address }];
       }),
     of: (component) => [...pods.values()].filter((pod) => componentOf(pod) === component && lives(pod)),
-    stop() {
+    async stop() {
       stopped = true;
-      return informer.stop();
+      await informer.stop();
+      await logs.stop();
+      await history.stop();
     },
   };
 }
@@ -98,11 +111,17 @@ function lives(pod: V1Pod): boolean {
   );
 }
 
-/** A container's life, for the journal; its process id is the node's own affair. */
-function tellChanges(
+/** Ids of containers that were told to run, and to have ended. */
+interface Lives {
+  running: Set<string>;
+  ended: Set<string>;
+}
+
+/** A container's life, for the journal, also of one that ended before anybody saw it run; its process id is the node's own affair. */
+export function tellChanges(
   pod: V1Pod,
   component: string,
-  running: Set<string>,
+  { running, ended: told }: Lives,
   onEvent: (event: ComponentEvent) => void,
 ): void {
   const status = pod.status?.containerStatuses?.[0];
@@ -112,17 +131,19 @@ function tellChanges(
     onEvent({ type: 'started', component, pid: 0 });
   }
   const ended = status.state?.terminated ?? status.lastState?.terminated;
-  if (ended?.containerID !== undefined && running.delete(ended.containerID))
-    onEvent({
-      ...{
-        type: 'exited',
-        component,
-        pid: 0,
-        signal: null,
-        expected: pod.metadata?.deletionTimestamp !== undefined,
-      },
-      code: ended.exitCode,
-    });
+  if (ended?.containerID === undefined || told.has(ended.containerID)) return;
+  told.add(ended.containerID);
+  running.delete(ended.containerID);
+  onEvent({
+    ...{
+      type: 'exited',
+      component,
+      pid: 0,
+      signal: ended.reason === 'OOMKilled' ? ended.reason : null,
+      expected: pod.metadata?.deletionTimestamp !== undefined,
+    },
+    code: ended.exitCode,
+  });
 }
 
 /** What a pod is that belongs to no component that is watched. */
@@ -150,10 +171,10 @@ function tellImages(
 function tellEnd(
   pod: V1Pod,
   component: string,
-  running: Set<string>,
+  { running, ended: told }: Lives,
   onEvent: (event: ComponentEvent) => void,
 ): void {
   const id = pod.status?.containerStatuses?.[0]?.containerID;
-  if (id !== undefined && running.delete(id))
+  if (id !== undefined && running.delete(id) && !told.has(id))
     onEvent({ type: 'exited', component, pid: 0, code: null, signal: 'deleted', expected: true });
 }

@@ -27,7 +27,6 @@ import { clusterDriver } from './cluster-driver.ts';
 import {
   asFaults,
   available,
-  keepLogs,
   nodePorts,
   recordNodeRights,
   refuseTaken,
@@ -56,8 +55,6 @@ const CRD = 'customresourcedefinition.apiextensions.k8s.io/lambdafunctions.lambd
 const labelled = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, { app: name }]));
 /** Whose pods' comings and goings are in the journal. */
 const WATCHED = labelled([...COMPONENTS, 'rabbitmq', 'object-store']);
-/** Whose logs are kept. */
-const LOGGED = { ...WATCHED, ...labelled(['prometheus', 'alertmanager']) };
 
 /** @param find throws RefusedError when there is no such place */
 export function referencePlatform(name: Place['target'], find: () => Place): Target {
@@ -125,7 +122,7 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
   try {
     await supervisor.ready(10_000, request.signal);
     await cluster.apply(ground());
-    pods = await watchPods(way.kubeconfig, NAMESPACE, WATCHED, request.onEvent);
+    pods = await watchPods(way.kubeconfig, NAMESPACE, WATCHED, request);
     const password = randomBytes(12).toString('hex');
     const store = { access: 'faultline', secret: randomBytes(16).toString('hex') };
     await cluster.apply(services(place, request, { password, store }));
@@ -172,14 +169,12 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
       readyPods: () => watch.functions(isReady),
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
       async down() {
-        await keepLogs(way, NAMESPACE, LOGGED, request.logDirectory);
         await freeze.stop();
         await watch.stop();
         await supervisor.stopAll(1500);
       },
     };
   } catch (error) {
-    await keepLogs(way, NAMESPACE, LOGGED, request.logDirectory).catch(() => {});
     await pods?.stop();
     await supervisor.stopAll(500);
     throw error;

@@ -9,7 +9,7 @@ import { Supervisor } from '../../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../../target.ts';
 import { componentDriver, KNATIVE_OWNERS, placesOf, touched } from '../chaos.ts';
 import { clusterDriver } from '../cluster-driver.ts';
-import { asFaults, available, keepLogs, nodePorts, refuseUnreachableHost, takeNamespace } from '../common.ts';
+import { asFaults, available, nodePorts, refuseUnreachableHost, takeNamespace } from '../common.ts';
 import { watchFreeze } from '../freeze.ts';
 import type { Place } from '../place.ts';
 import { isReady, type PodWatch, watchPods } from '../pods.ts';
@@ -130,20 +130,18 @@ async function up(
     ...Object.fromEntries(Object.entries(owners).map(([name, { labels }]) => [name, labels])),
     [LOOKOUT]: { app: LOOKOUT },
   };
-  const logged = { ...watched, alertmanager: { app: 'alertmanager' } };
   const [apiPort] = await freePorts(1);
   const supervisor = new Supervisor(request);
   let pods: PodWatch | undefined;
   let targets: PodTargets | undefined;
   const stop = async (graceMs: number) => {
-    await keepLogs(way, namespace, logged, request.logDirectory).catch(() => {});
     await targets?.close();
     await pods?.stop();
     await supervisor.stopAll(graceMs);
   };
   try {
     await cluster.apply(applied);
-    const watch = await watchPods(kubeconfig, namespace, watched, request.onEvent);
+    const watch = await watchPods(kubeconfig, namespace, watched, request);
     pods = watch;
     targets = await servePodTargets(hostAddress, scrapedPods(profile, watch));
     await cluster.apply([
