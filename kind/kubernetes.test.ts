@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { INGRESS_NODE_PORT } from './ingress.ts';
-import { parseManifests } from './kubernetes.ts';
+import { Kubernetes, parseManifests } from './kubernetes.ts';
 
 const text = readFileSync(join(import.meta.dirname, 'manifests/ingress.yaml'), 'utf8');
 
@@ -22,4 +23,34 @@ it('reads documents that hold nothing as nothing', () => {
 
 it('publishes the web where the host looks for it', () => {
   expect(JSON.stringify(parseManifests(text))).toContain(`"nodePort":${INGRESS_NODE_PORT}`);
+});
+
+it('says of what does not come up what it said last', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'faultline-kubectl-'));
+  try {
+    const kubectl = join(directory, 'kubectl');
+    const status = {
+      name: 'main',
+      ready: false,
+      restartCount: 2,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+    };
+    const pods = { items: [{ metadata: { name: 'it-1' }, status: { containerStatuses: [status] } }] };
+    writeFileSync(
+      kubectl,
+      `#!/bin/sh
+case "$*" in
+  *"rollout status"*) echo "timed out waiting" >&2; exit 1 ;;
+  *"get pods"*) echo '${JSON.stringify(pods)}' ;;
+  *"logs it-1 -n lab -c main"*--previous*) echo "panic: conflicting Schema URL" ;;
+esac
+`,
+      { mode: 0o755 },
+    );
+    await expect(new Kubernetes({ kubectl, kubeconfig: '' }).available('lab', 1)).rejects.toThrow(
+      /timed out waiting.*it-1\/main: CrashLoopBackOff: panic: conflicting Schema URL/s,
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { HarnessError } from '../base/errors.ts';
 import { type ExecResult, exec } from '../tools/exec.ts';
 import { kindCache } from './cache.ts';
 import { run } from './command.ts';
@@ -68,9 +69,27 @@ export class Kubernetes {
     await this.withFile([manifest], (file) => this.do('create', '-f', file));
   }
 
-  /** Waits until all Deployments of a namespace run what was last applied. */
+  /** Waits until all Deployments of a namespace run what was last applied. @throws HarnessError with the last words of what does not */
   async available(namespace: string, seconds: number): Promise<void> {
-    await this.do('rollout', 'status', 'deployment', '-n', namespace, `--timeout=${seconds}s`);
+    const wait = ['rollout', 'status', 'deployment', '-n', namespace, `--timeout=${seconds}s`];
+    await this.do(...wait).catch(async (error: Error) => {
+      throw new HarnessError(`${error.message}\n${await this.lastWords(namespace)}`);
+    });
+  }
+
+  /** Of the containers that are not ready: why, and what they said last. */
+  private async lastWords(namespace: string): Promise<string> {
+    const { output } = await this.undo('get', 'pods', '-n', namespace, '--output=json');
+    const words: string[] = [];
+    for (const pod of podsIn(output))
+      for (const { name, ready, state, restartCount } of pod.status?.containerStatuses ?? []) {
+        if (ready) continue;
+        const container = [pod.metadata.name, '-n', namespace, '-c', name, '--tail=5'];
+        const said = await this.undo('logs', ...container, ...(restartCount > 0 ? ['--previous'] : []));
+        const why = state?.waiting?.reason ?? 'not ready';
+        words.push(`${pod.metadata.name}/${name}: ${why}: ${said.output.trim().slice(-500)}`);
+      }
+    return words.join('\n');
   }
 
   /** Lets the server say whether it would take them: admission, validation and rights, and no change. @throws HarnessError with its words */
@@ -94,6 +113,27 @@ export class Kubernetes {
     } finally {
       rmSync(file, { force: true });
     }
+  }
+}
+
+interface PodStates {
+  metadata: { name: string };
+  status?: {
+    containerStatuses?: {
+      name: string;
+      ready: boolean;
+      restartCount: number;
+      state?: { waiting?: { reason?: string } };
+    }[];
+  };
+}
+
+function podsIn(json: string): PodStates[] {
+  try {
+    return (JSON.parse(json) as { items: PodStates[] }).items;
+  } catch {
+    // The API has no answer: what was waited for says that much.
+    return [];
   }
 }
 
