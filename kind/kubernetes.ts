@@ -25,7 +25,7 @@ export interface Way {
 }
 
 /** Kinds that others need to be there first. */
-const FIRST = ['Namespace', 'CustomResourceDefinition'];
+export const FIRST = ['Namespace', 'CustomResourceDefinition'];
 
 export class Kubernetes {
   private readonly kubectl: string;

@@ -341,6 +341,24 @@ describe('pod-killed', () => {
   });
 });
 
+it('pod-killed takes the leader alone, and sees that there is none until another holds the Lease', async () => {
+  const answers = { 'get leases': 'other-9_x builder-2_0f1e' };
+  const { drivers, asked } = lab(answers);
+  const cluster = drivers.cluster as ClusterDriver;
+  let there = ['builder-1', 'builder-2'];
+  cluster.podsOf = () => there;
+  const fault = podKilled.arm('it', { component: 'builder', which: 'leader' }, drivers);
+  expect(await fault.probe()).toEqual({ seen: false, detail: 'builder-2 holds the Lease and is there' });
+  await fault.inject(() => {});
+  expect(asked.at(-1)).toMatch(/^delete pod builder-2 --grace-period=0/);
+  there = ['builder-1', 'builder-3'];
+  expect((await fault.probe()).seen).toBe(true);
+  answers['get leases'] = 'builder-1_77aa';
+  expect((await fault.probe()).seen).toBe(false);
+  answers['get leases'] = 'other-9_x';
+  await expect(fault.probe()).rejects.toThrow(/no pod of builder holds a Lease/);
+});
+
 it('pod-killed says when it could not kill again', async () => {
   const { drivers } = lab();
   const cluster = drivers.cluster as ClusterDriver;

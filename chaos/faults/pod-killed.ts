@@ -7,6 +7,8 @@ import { required } from './required.ts';
 
 /** The one broker node that is killed: the others must carry on. */
 const BROKER_NODE = 'rabbitmq-0';
+/** Of the replicas of a component, the one that holds its Lease. Source: Kubernetes' documentation, "Leases", leader election. */
+const LEADER = 'leader';
 
 export const podKilled: FaultKind = {
   kind: 'pod-killed',
@@ -15,11 +17,28 @@ export const podKilled: FaultKind = {
     checkParams(params, {
       component: { type: 'string', required: true },
       everySeconds: { type: 'number', above: 0 },
+      which: { type: 'string' },
     }) ??
+    (params.which === undefined || params.which === LEADER
+      ? undefined
+      : `parameter "which" is "${params.which}": expected ${LEADER}, or none for all of its pods`) ??
     refuseComponent(params, abilities.components, abilities),
   undo: ({ component }) => `the cluster starts another pod of ${component} by itself`,
-  probe: ({ component }) => `${component} does not answer`,
-  rights: (_params, cluster) => [pods(cluster, ['get', 'list', 'delete']), ...lookFrom(cluster)],
+  probe: ({ component, which }) =>
+    which === LEADER
+      ? `the pod that holds the Lease of ${component} is not there`
+      : `${component} does not answer`,
+  rights: ({ which }, cluster) => [
+    pods(cluster, ['get', 'list', 'delete']),
+    ...(which === LEADER
+      ? [
+          {
+            ...{ namespace: cluster.namespace, group: 'coordination.k8s.io', resources: ['leases'] },
+            verbs: ['list'],
+          },
+        ]
+      : lookFrom(cluster)),
+  ],
   lasts: false,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');
@@ -29,13 +48,30 @@ export const podKilled: FaultKind = {
     let reverted = false;
     let failed: Error | undefined;
     let onItsWay: Promise<unknown> = Promise.resolve();
-    const victims = () => (component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component));
+    const isLeader = params.which === LEADER;
+    /** Name of the pod that holds a Lease of the namespace, of those that this component has or had. */
+    const known = new Set<string>();
+    const leader = async () => {
+      for (const pod of cluster.podsOf(component)) known.add(pod);
+      const path = '--output=jsonpath={.items[*].spec.holderIdentity}';
+      const holders = (await cluster.kubectl('get', 'leases', path)).trim().split(/\s+/);
+      // Source: client-go's leader election; the identity is the host's name, a `_` and something unique.
+      const names = holders.map((holder) => holder.split('_')[0] as string);
+      const held = names.find((name) => known.has(name));
+      if (held === undefined)
+        throw new HarnessError(`no pod of ${component} holds a Lease: does it elect a leader?`);
+      return held;
+    };
+    const victims = async () => {
+      if (isLeader) return [await leader()].filter((pod) => cluster.podsOf(component).includes(pod));
+      return component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component);
+    };
     const remove = (pods: string[], ...flags: string[]) => {
       const now = ['--grace-period=0', '--force', '--ignore-not-found', '--wait=false'];
       return cluster.kubectl('delete', 'pod', ...pods, ...now, ...flags);
     };
     const kill = async (allow: Allow): Promise<string> => {
-      const pods = victims();
+      const pods = await victims();
       allow(cluster.impactOfPods(component, pods));
       if (pods.length === 0) return 'no pod was there';
       await remove(pods);
@@ -43,9 +79,9 @@ export const podKilled: FaultKind = {
     };
     return {
       undo: [],
-      rehearse: async () => void (await remove(victims(), '--dry-run=server')),
+      rehearse: async () => void (await remove(await victims(), '--dry-run=server')),
       async inject(allow) {
-        if (victims().length === 0)
+        if ((await victims()).length === 0)
           throw new EvidenceError(`${component} has no pod: nobody was there to be killed`);
         const done = await kill(allow);
         const { everySeconds } = params;
@@ -67,6 +103,11 @@ export const podKilled: FaultKind = {
         if (failed) throw new HarnessError(`it could not be killed again: ${failed.message}`);
       },
       async probe() {
+        if (isLeader) {
+          const pod = await leader();
+          const there = cluster.podsOf(component).includes(pod);
+          return { seen: !there, detail: `${pod} holds the Lease and is ${there ? 'there' : 'gone'}` };
+        }
         if (component !== 'rabbitmq') return components.probe(component);
         const [from] = cluster.podsOf('receiver');
         if (from === undefined) throw new HarnessError('the receiver has no pod to look from');

@@ -125,14 +125,16 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
     pods = await watchPods(way.kubeconfig, NAMESPACE, WATCHED, request);
     const password = randomBytes(12).toString('hex');
     const store = { access: 'faultline', secret: randomBytes(16).toString('hex') };
-    await cluster.apply(services(place, request, { password, store }));
+    const below = services(place, request, { password, store });
+    const platform = platformManifests({
+      ...{ images, request, pullRegistry: place.registry.inside },
+      pushRegistry: `${hostAddress}:${throttlePort}`,
+    });
+    // A quota, a policy, a right that is missing: better all at once than in the middle.
+    await cluster.rehearse([...below, ...platform]);
+    await cluster.apply(below);
     await brokerWhole(cluster, request);
-    await cluster.apply(
-      platformManifests({
-        ...{ images, request, pullRegistry: place.registry.inside },
-        pushRegistry: `${hostAddress}:${throttlePort}`,
-      }),
-    );
+    await cluster.apply(platform);
     await available(cluster, NAMESPACE, DEPLOYMENTS, request.signal);
     await refuseUnreachableHost(cluster, NAMESPACE, place, request.webhookUrl);
     const { spokenTo, endpoints, readyUrl, storeUrl } = await waysIn(cluster, place, password);

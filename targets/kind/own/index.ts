@@ -3,7 +3,7 @@ import { HarnessError, RefusedError } from '../../../base/errors.ts';
 import { freePorts } from '../../../base/ports.ts';
 import { processCpuSeconds } from '../../../base/process-cpu.ts';
 import type { Abilities } from '../../../chaos/fault.ts';
-import { Kubernetes, type Way } from '../../../kind/kubernetes.ts';
+import { FIRST, Kubernetes, type Way } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
 import { Supervisor } from '../../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../../target.ts';
@@ -81,7 +81,7 @@ export function ownPlatform(
     versions: async () => find().versions,
 
     async detail() {
-      const { nodes } = find();
+      const { nodes, detail } = find();
       const { sha256, objects } = manifests();
       const images = objects.flatMap(({ manifest }) =>
         manifest.kind === 'Deployment'
@@ -89,6 +89,8 @@ export function ownPlatform(
           : [],
       );
       return {
+        // Where the cluster's parts come from.
+        ...detail,
         nodes: String(nodes.length),
         platform: directory,
         manifests: sha256,
@@ -140,7 +142,12 @@ async function up(
     await supervisor.stopAll(graceMs);
   };
   try {
-    await cluster.apply(applied);
+    const kinds = applied.filter(({ kind }) => FIRST.includes(kind));
+    const rest = applied.filter(({ kind }) => !FIRST.includes(kind));
+    await cluster.apply(kinds);
+    // A quota, a policy, a right that is missing: better all at once than in the middle.
+    await cluster.rehearse(rest);
+    await cluster.apply(rest);
     const watch = await watchPods(kubeconfig, namespace, watched, request);
     pods = watch;
     targets = await servePodTargets(hostAddress, scrapedPods(profile, watch));
