@@ -1,6 +1,7 @@
 /** What runs on the cluster beside Kubernetes itself: built from source, pushed to the cluster's registry, applied. */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { HarnessError } from '../base/errors.ts';
 import { built, type Tell } from './cache.ts';
 import { CHAOS_NAMESPACE, chaosMeshManifests } from './chaos-mesh.ts';
 import type { Engine } from './engine.ts';
@@ -104,7 +105,14 @@ export async function installAddOns(
 
   let began = performance.now();
   tell('started  Knative Serving, ingress');
-  await cluster.apply(onControlPlane(knativeManifests(directories.knative, images, REGISTRY)));
+  await cluster
+    .apply(onControlPlane(knativeManifests(directories.knative, images, REGISTRY)))
+    .catch((error: Error) => {
+      if (!/failed calling webhook/.test(error.message)) throw error;
+      throw new HarnessError(
+        `${error.message}\nKnative's webhook, of an earlier set-up that did not end well, gives no answer: \`make cluster-down\`, then again`,
+      );
+    });
   const ingress = readFileSync(join(import.meta.dirname, 'manifests/ingress.yaml'), 'utf8');
   await cluster.apply(onControlPlane(parseManifests(ingress, { traefik })));
   await cluster.available('knative-serving', READY_WITHIN_S);
