@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { HarnessError } from '../base/errors.ts';
 import { pendingUndos, UNDO_LOG, undoAll } from '../chaos/undo/log.ts';
-import { describeUndo } from '../chaos/undo/operations.ts';
+import { describeUndo, takeForced } from '../chaos/undo/operations.ts';
 import { ownerLives, workDirectories } from '../engine/run-directories.ts';
 
 export const cleanCommand: CommandModule<object, { dryRun: boolean }> = {
@@ -27,6 +27,7 @@ export const cleanCommand: CommandModule<object, { dryRun: boolean }> = {
         process.stdout.write(`  ${dryRun ? 'would ' : ''}${describeUndo(undo)}\n`);
       if (!dryRun) failures.push(...(await undoAll(directory)));
     }
+    for (const said of takeForced()) process.stdout.write(`  forced: ${said}\n`);
     if (failures.length > 0) throw new HarnessError(`could not be undone:\n${failures.join('\n')}`);
     process.stdout.write(
       cleaned === 0

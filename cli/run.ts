@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import { RefusedError } from '../base/errors.ts';
 import { faultRights } from '../chaos/faults/index.ts';
 import { frozen } from '../chaos/guardrails/guard.ts';
+import { takeForced } from '../chaos/undo/operations.ts';
 import { Run } from '../engine/run.ts';
 import { makeRunDirectories } from '../engine/run-directories.ts';
 import { EXIT_CODE, type VerdictDocument } from '../evidence/verdict.ts';
@@ -69,6 +70,7 @@ async function run(options: RunOptions): Promise<void> {
         void current
           .undoNow()
           .then((failures) => {
+            for (const said of takeForced()) say(`forced: ${said}`);
             if (failures.length > 0)
               say(`could not be undone: ${failures.join('; ')}\nMend that, then run \`faultline clean\`.`);
           })

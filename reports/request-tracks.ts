@@ -38,7 +38,7 @@ FROM bucket LEFT JOIN (FROM ${from} ${where}) ON intended_us // ${us} = b GROUP 
   quantile_disc(done_us - intended_us, 0.50) / 1e3 AS p50,
   quantile_disc(done_us - intended_us, 0.95) / 1e3 AS p95,
   quantile_disc(done_us - intended_us, 0.99) / 1e3 AS p99
-FROM ${from} ${where} AND done_us IS NOT NULL GROUP BY t ORDER BY t`;
+FROM ${from} ${where} AND done_us IS NOT NULL AND status > 0 GROUP BY t ORDER BY t`;
   const rates = await db.rows(rate('requests'));
   const sents = await db.rows(sent('requests'));
   const latencies = await db.rows(latency('requests'));

@@ -68,6 +68,7 @@ export const networkDegraded: FaultKind = {
         selector: { namespaces: [cluster.namespace], labelSelectors: cluster.labelsOf(component) },
       },
     };
+    const questions = questionsOf(way);
     return {
       ...throughChaosMesh(cluster, chaos),
       async inject(allow) {
@@ -77,7 +78,7 @@ export const networkDegraded: FaultKind = {
       },
       async probe() {
         const answers = await Promise.all(
-          Array.from({ length: QUESTIONS }, () => cluster.ask(component, withinMs)),
+          Array.from({ length: questions }, () => cluster.ask(component, withinMs)),
         );
         const whole = answers.filter((answer) => answer.whole);
         const quickest = Math.min(...whole.map(({ ms }) => ms));
@@ -89,17 +90,20 @@ export const networkDegraded: FaultKind = {
         if (bytes === 0) throw new HarnessError(`${component} gives no answer at all`);
         const seen = {
           delayMs: whole.length > 0 && quickest > SEEN * amount,
-          lossPercent: whole.length > 0 && whole.length < QUESTIONS,
-          bandwidthKbit: whole.length < QUESTIONS && kbit < amount / SEEN,
+          lossPercent: whole.length > 0 && whole.length < questions,
+          bandwidthKbit: whole.length < questions && kbit < amount / SEEN,
         }[way];
         return {
           seen,
-          detail: `${whole.length} of ${QUESTIONS} answers whole, ${whole.length > 0 ? `the quickest after ${Math.round(quickest)} ms, ` : ''}${Math.round(kbit)} kbit/s`,
+          detail: `${whole.length} of ${questions} answers whole, ${whole.length > 0 ? `the quickest after ${Math.round(quickest)} ms, ` : ''}${Math.round(kbit)} kbit/s`,
         };
       },
     };
   },
 };
+
+/** Three looks in a row must see the effect, and of little loss one look of few questions sees none. */
+const questionsOf = (way: string) => (way === 'lossPercent' ? 3 * QUESTIONS : QUESTIONS);
 
 /** Of what was asked for, so much must be seen. */
 const SEEN = 0.7;
@@ -108,7 +112,7 @@ function sign(params: FaultParams): string {
   const way = wayOf(params);
   const amount = Number(params[way]);
   if (way === 'delayMs') return `the quickest of ${QUESTIONS} takes more than ${SEEN * amount} ms`;
-  if (way === 'lossPercent') return `of ${QUESTIONS} at once, some do not come in time, and some do`;
+  if (way === 'lossPercent') return `of ${questionsOf(way)} at once, some do not come in time, and some do`;
   return `${QUESTIONS} at once come at less than ${Math.round(amount / SEEN)} kbit/s, and not whole in time`;
 }
 

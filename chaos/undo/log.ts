@@ -5,7 +5,7 @@
 import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { carryOut, UndoOperation } from './operations.ts';
+import { carryOut, placeOf, UndoOperation } from './operations.ts';
 
 const Line = z.union([
   z.strictObject({ id: z.number().int(), act: z.string(), undo: UndoOperation }),
@@ -81,7 +81,12 @@ export async function undoAll(directory: string): Promise<string[]> {
   for (const { id, act, undo } of pending) {
     if (failures.length > 0 && undo.op === 'remove-directory' && undo.path === directory) continue;
     try {
-      await carryOut(undo);
+      const place = placeOf(
+        pending.map((each) => each.undo),
+        undo,
+      );
+      if (typeof place === 'object') throw new Error(place.taken);
+      if (place === 'ours') await carryOut(undo);
       if (existsSync(directory))
         appendFileSync(join(directory, UNDO_LOG), `${JSON.stringify({ done: id })}\n`);
     } catch (error) {

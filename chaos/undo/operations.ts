@@ -3,7 +3,7 @@
  * idempotent: undoing what never happened, or was undone, is no error.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import { lostState, reviveNode } from './lost-node.ts';
 import { killMarked, markedProcesses } from './marked.ts';
@@ -12,8 +12,9 @@ import { isLimited, unlimitProcess } from './processor-limit.ts';
 /** How the process that undoes reaches the cluster; `namespace` is left out for what has none. */
 const Kubectl = { kubectl: z.string(), kubeconfig: z.string(), namespace: z.string().optional() };
 
-/** Which run has made a namespace. */
+/** Which run has made a namespace, and how kubectl tells it. */
 export const RUN_LABEL = 'faultline.dev/run';
+export const RUN_PATH = `--output=jsonpath={.metadata.labels.${RUN_LABEL.replaceAll('.', '\\.')}}`;
 
 export const UndoOperation = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('kill-marked'), run: z.string() }),
@@ -148,6 +149,35 @@ export function leftover(operation: UndoOperation): string[] {
   }
 }
 
+/**
+ * Why an undo on a cluster has to wait, or has nothing to do, by the log that it is in: on the same cluster another run may have made a
+ * namespace of that name since, whose kinds, rights and faults have the same names; or the cluster was taken away, and all that was on it.
+ * @throws Error when the cluster gives no answer
+ */
+export function placeOf(
+  log: readonly UndoOperation[],
+  operation: UndoOperation,
+): 'ours' | 'gone' | { taken: string } {
+  if (!('kubeconfig' in operation)) return 'ours';
+  if (
+    !/^\s*(- )?server:/m.test(
+      existsSync(operation.kubeconfig) ? readFileSync(operation.kubeconfig, 'utf8') : '',
+    )
+  )
+    return 'gone';
+  for (const other of log)
+    if (
+      other.op === 'delete-object' &&
+      other.run !== undefined &&
+      other.kubeconfig === operation.kubeconfig
+    ) {
+      const owner = kubectl(other, ['get', other.object, '--ignore-not-found', RUN_PATH]);
+      if (owner !== '' && owner !== other.run)
+        return { taken: `${other.object} is another run's now: wait until that is over` };
+    }
+  return 'ours';
+}
+
 export function describeUndo(operation: UndoOperation): string {
   switch (operation.op) {
     case 'kill-marked':
@@ -212,7 +242,7 @@ function replicasOf(operation: Extract<OnCluster, { op: 'scale-object' }>): stri
 function objectThere(operation: Extract<OnCluster, { object: string }>): boolean {
   const get = (path: string) => kubectl(operation, ['get', operation.object, '--ignore-not-found', path]);
   return 'run' in operation && operation.run !== undefined
-    ? get(`--output=jsonpath={.metadata.labels.${RUN_LABEL.replaceAll('.', '\\.')}}`) === operation.run
+    ? get(RUN_PATH) === operation.run
     : get('--output=name') !== '';
 }
 

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +25,13 @@ const directory = (name: string) => {
   mkdirSync(path);
   return path;
 };
+
+/** A way to a cluster that is said to be there. */
+function reached(kubectl: string) {
+  const kubeconfig = join(work, 'kubeconfig');
+  writeFileSync(kubeconfig, 'clusters:\n- cluster:\n    server: https://a:6443\n');
+  return { kubectl, kubeconfig };
+}
 
 describe('UndoLog', () => {
   it('keeps what is not done, the latest act first', () => {
@@ -58,8 +73,7 @@ describe('an undo that fails', () => {
     log.record('one', { op: 'remove-directory', path: one });
     log.record('fault dns-gone', {
       op: 'scale-object',
-      kubectl,
-      kubeconfig: '',
+      ...reached(kubectl),
       object: 'deployment/a',
       replicas: 2,
     });
@@ -70,6 +84,26 @@ describe('an undo that fails', () => {
     writeFileSync(kubectl, '#!/bin/sh\nexit 0\n', { mode: 0o755 });
     expect(await undoAll(work)).toEqual([]);
     expect(existsSync(work)).toBe(false);
+  });
+
+  it('waits while the cluster is another run’s, and has nothing to do on one that is gone', async () => {
+    const kubectl = join(work, 'kubectl');
+    const asked = join(work, 'asked');
+    writeFileSync(kubectl, `#!/bin/sh\necho "$*" >>${asked}\necho theirs\n`, { mode: 0o755 });
+    const way = reached(kubectl);
+    const log = new UndoLog(work);
+    log.record('kind', { op: 'delete-object', ...way, object: 'crd/it' });
+    log.record('namespace', { op: 'delete-object', ...way, object: 'namespace/lab', run: 'ours' });
+    log.close();
+    expect(await undoAll(work)).toEqual([
+      "namespace: namespace/lab is another run's now: wait until that is over",
+      "kind: namespace/lab is another run's now: wait until that is over",
+    ]);
+    expect(readFileSync(asked, 'utf8')).not.toMatch(/delete/);
+    // As kind leaves it when it takes the cluster away.
+    writeFileSync(way.kubeconfig, 'clusters: null\n');
+    expect(await undoAll(work)).toEqual([]);
+    expect(readFileSync(asked, 'utf8')).not.toMatch(/delete/);
   });
 });
 

@@ -93,8 +93,16 @@ async function uncounted(c: Context, claim: Plan['honesty'][number], samples: Sa
 
 /** A platform that comes to a request whose client has given up counts it: the clients can not say as what. */
 async function unanswered(c: Context, claim: Plan['honesty'][number]): Promise<number> {
-  if (!/\brequests\b/.test(claim.client)) return 0;
-  const sql = 'SELECT count(*) AS n FROM requests WHERE NOT unsent AND (done_us IS NULL OR status = 0)';
+  const about = /\baccepted\b/.test(claim.client)
+    ? c.plan.streams.filter(({ ledger }) => ledger)
+    : /\brequests\b/.test(claim.client)
+      ? // The name begins with the kind of stream that it is about (targets/profile.ts).
+        c.plan.streams.filter(({ script }) => claim.name.startsWith(script))
+      : [];
+  if (about.length === 0) return 0;
+  await c.need('requests');
+  const list = about.map(({ name }) => quote(name)).join(', ');
+  const sql = `SELECT count(*) AS n FROM requests WHERE NOT unsent AND (done_us IS NULL OR status = 0) AND stream IN (${list})`;
   return (await c.db.row<{ n: number }>(sql)).n;
 }
 

@@ -74,7 +74,7 @@ export function scanSql(plan: Plan): string {
       `coalesce(sum(CASE WHEN NOT inside THEN greatest(0, least(end_us, ${to}) - greatest(sent_us, ${from})) END), 0)::BIGINT`,
   );
   return `SELECT stream, phase, count(*) AS n, count(*) FILTER (unsent) AS unsent, count(*) FILTER (ok) AS ok,
-    count(*) FILTER (sent_us IS NOT NULL AND done_us IS NULL) AS unanswered, count(*) FILTER (${CONTRADICTION}) AS contradictions,
+    count(*) FILTER (sent_us IS NOT NULL AND (done_us IS NULL OR status = 0)) AS unanswered, count(*) FILTER (${CONTRADICTION}) AS contradictions,
     min(n) AS min_n, max(n) AS max_n, sum(n)::VARCHAR AS sum_n, sum(n::BIGINT * n)::VARCHAR AS sum_nn,
     min(intended_us) AS from_us, max(intended_us) AS to_us,
     sum(done_us - intended_us) AS latency_us, sum(end_us - sent_us) AS service_us,

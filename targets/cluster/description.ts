@@ -118,7 +118,7 @@ function ask(file: string, spec: Spec): Place {
   const whose = spec.kubeconfig ? [`--kubeconfig=${resolve(dirname(file), spec.kubeconfig)}`] : [];
   // One context and what it needs, of its own: whoever switches contexts meanwhile moves no fault to another cluster.
   const alone = kubectl('config', 'view', ...whose, `--context=${context}`, '--minify', '--flatten', '--raw');
-  const kubeconfig = keep(alone);
+  const kubeconfig = keep(context, alone);
   const get = (...args: string[]) =>
     JSON.parse(kubectl(...args, `--kubeconfig=${kubeconfig}`, '--output=json'));
   const { items } = get('get', 'nodes') as { items: Node[] };
@@ -145,17 +145,17 @@ function ask(file: string, spec: Spec): Place {
 }
 
 /**
- * It stays for who undoes what a killed run left. Like kubectl's own, for this user alone. Named by the cluster: contexts of two may have
- * the same name (`default`), and what one run does must not go to another's cluster.
+ * It stays for who undoes what a killed run left. Like kubectl's own, for this user alone. Named by context and cluster: contexts of two clusters may have
+ * the same name (`default`), one cluster two contexts, and what one run does must not go to another's cluster.
  */
-function keep(kubeconfig: string): string {
+function keep(context: string, kubeconfig: string): string {
   const { clusters } = parse(kubeconfig) as { clusters?: object[] };
   const directory = join(kindCache(), 'contexts');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(
     directory,
     `${createHash('sha256')
-      .update(JSON.stringify(clusters ?? kubeconfig))
+      .update(JSON.stringify([context, clusters ?? kubeconfig]))
       .digest('hex')
       .slice(0, 12)}.kubeconfig`,
   );

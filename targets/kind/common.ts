@@ -1,8 +1,9 @@
 /** What every platform on the cluster needs, the reference platform and the user's own: room for it, what measures it. */
+import { randomUUID } from 'node:crypto';
 import { HarnessError } from '../../base/errors.ts';
 import { rightsManifests } from '../../chaos/rights.ts';
 import type { UndoLog } from '../../chaos/undo/log.ts';
-import { RUN_LABEL } from '../../chaos/undo/operations.ts';
+import { RUN_LABEL, RUN_PATH } from '../../chaos/undo/operations.ts';
 import { Kubernetes, type Way } from '../../kind/kubernetes.ts';
 import type { TargetRequest } from '../target.ts';
 import type { Place } from './place.ts';
@@ -30,22 +31,24 @@ export async function refuseTaken(cluster: Kubernetes, object: string): Promise<
  */
 export async function takeNamespace(
   cluster: Kubernetes,
-  { undo, runId }: Pick<TargetRequest, 'undo' | 'runId'>,
+  { undo }: Pick<TargetRequest, 'undo'>,
   way: Way,
   { namespace, now }: { namespace: string; now: boolean },
 ): Promise<() => void> {
   const object = `namespace/${namespace}`;
   await refuseTaken(cluster, object);
-  const record = () => {
-    undo.record('deploy the platform', { op: 'delete-object', ...way, object, now, run: runId });
-  };
-  record();
-  const metadata = { name: namespace, labels: { [RUN_LABEL]: runId } };
+  // Not the run's id, which may be too long for a label, and of `faultline up` is always the same.
+  const run = randomUUID();
+  const record = () => undo.record('deploy the platform', { op: 'delete-object', ...way, object, now, run });
+  const id = record();
+  const metadata = { name: namespace, labels: { [RUN_LABEL]: run } };
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata }).catch(async (error) => {
+    const owner = await cluster.do('get', object, '--ignore-not-found', RUN_PATH);
+    if (owner !== run) undo.done(id);
     await refuseTaken(cluster, object);
     throw error;
   });
-  return record;
+  return () => void record();
 }
 
 /** What Prometheus needs of the nodes has no namespace to go with. @throws HarnessError when it is there already */

@@ -94,9 +94,14 @@ async function watchEvents(
     return () => informer.stop();
   };
   const own = `/api/v1/namespaces/${namespace}/events`;
-  const stop = await watch('/api/v1/events', () => api.listEventForAllNamespaces()).catch(() =>
-    watch(own, () => api.listNamespacedEvent({ namespace })),
+  // Asked first: an informer that is refused goes on asking, and says nothing.
+  const mayAll = await api.listEventForAllNamespaces({ limit: 1 }).then(
+    () => true,
+    () => false,
   );
+  const stop = mayAll
+    ? await watch('/api/v1/events', () => api.listEventForAllNamespaces())
+    : await watch(own, () => api.listNamespacedEvent({ namespace }));
   return async () => {
     stopped = true;
     await stop();

@@ -46,9 +46,21 @@ export async function surroundings(cluster: Kubernetes, registry: Registry): Pro
   };
 }
 
+export function isDefaultClass({ kind, metadata }: { kind: string; metadata: object }): boolean {
+  const { annotations = {} } = metadata as { annotations?: Record<string, string> };
+  return (
+    kind === 'StorageClass' &&
+    ['', 'beta.'].some((age) => annotations[`storageclass.${age}kubernetes.io/is-default-class`] === 'true')
+  );
+}
+
 async function storageClasses(cluster: Kubernetes): Promise<StorageClasses> {
   try {
-    return storageOf(await cluster.do('get', 'storageclasses', '--output=json'));
+    const [classes, volumes] = await Promise.all([
+      cluster.do('get', 'storageclasses', '--output=json'),
+      cluster.do('get', 'persistentvolumes', '--output=jsonpath={.items[*].spec.storageClassName}'),
+    ]);
+    return storageOf(classes, volumes);
   } catch (error) {
     // They are of the whole cluster: who may do all in some namespaces need not see them.
     if (/forbidden/i.test((error as Error).message)) return undefined;
@@ -56,16 +68,17 @@ async function storageClasses(cluster: Kubernetes): Promise<StorageClasses> {
   }
 }
 
-/** @param list of StorageClasses, in JSON. Source of the annotations: Kubernetes' documentation, "Change the default StorageClass" */
-export function storageOf(list: string): Exclude<StorageClasses, undefined> {
+/** @param list of StorageClasses, in JSON @param ofVolumes names of classes that volumes have, with spaces between them. Source of the annotations: Kubernetes' documentation, "Change the default StorageClass" */
+export function storageOf(list: string, ofVolumes = ''): Exclude<StorageClasses, undefined> {
   const { items } = JSON.parse(list) as {
     items: { metadata: { name: string; annotations?: Record<string, string> } }[];
   };
-  const isDefault = ({ metadata: { annotations = {} } }: (typeof items)[number]) =>
-    ['', 'beta.'].some((age) => annotations[`storageclass.${age}kubernetes.io/is-default-class`] === 'true');
-  const byDefault = items.find(isDefault)?.metadata.name;
+  const byDefault = items.find((item) => isDefaultClass({ kind: 'StorageClass', ...item }))?.metadata.name;
   return {
-    names: new Set(items.map(({ metadata }) => metadata.name)),
+    names: new Set([
+      ...items.map(({ metadata }) => metadata.name),
+      ...ofVolumes.split(/\s+/).filter(Boolean),
+    ]),
     ...(byDefault === undefined ? {} : { byDefault }),
   };
 }

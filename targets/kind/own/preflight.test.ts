@@ -203,6 +203,11 @@ it('tells a claim that no StorageClass answers', async () => {
     ...[claim({ storageClassName: 'fast' }), claim({ storageClassName: '' }), claim({ volumeName: 'mine' })],
     ...[claim({}), set({ storageClassName: 'slow' }, {})],
   ];
+  const brought = (kind: string, rest: object): Manifest => ({
+    ...{ apiVersion: 'v1', kind },
+    ...{ metadata: { name: 'slow', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } } },
+    ...rest,
+  });
   expect(await problems(manifests, { ...good, kinds })).toEqual([
     expect.stringMatching(/spec\.volumeClaimTemplates\[0\]\.spec\.storageClassName: .*no StorageClass slow$/),
   ]);
@@ -211,6 +216,12 @@ it('tells a claim that no StorageClass answers', async () => {
     expect.stringMatching(/PersistentVolumeClaim data: spec\.storageClassName: .*no default StorageClass$/),
     expect.stringMatching(/volumeClaimTemplates\[1\]\.spec\.storageClassName: .*no default StorageClass$/),
   ]);
+  // Its own class, or a volume of that class that is there already.
+  const more = new Set([...kinds, 'v1/StorageClass', 'v1/PersistentVolume']);
+  const none = { ...good, kinds: more, storage: { names: new Set(['fast']) } };
+  expect(await problems([...manifests, brought('StorageClass', {})], none)).toEqual([]);
+  const volume = brought('PersistentVolume', { spec: { storageClassName: 'slow' } });
+  expect(await problems([...manifests, volume], { ...good, kinds: more })).toEqual([]);
   // Who may not see the classes can not miss one.
   expect(await problems(manifests, { ...good, kinds, storage: undefined })).toEqual([]);
 });
@@ -218,6 +229,7 @@ it('tells a claim that no StorageClass answers', async () => {
 it('knows the default StorageClass by either annotation', () => {
   const list = (annotations?: object) =>
     JSON.stringify({ items: [{ metadata: { name: 'a' } }, { metadata: { name: 'b', annotations } }] });
+  expect(storageOf(list(), 'manual  manual').names).toContain('manual');
   expect(storageOf(list())).toEqual({ names: new Set(['a', 'b']) });
   for (const age of ['', 'beta.'])
     expect(storageOf(list({ [`storageclass.${age}kubernetes.io/is-default-class`]: 'true' })).byDefault).toBe(

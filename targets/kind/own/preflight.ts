@@ -6,7 +6,7 @@
 import type { Diagnostic } from '../../../base/errors.ts';
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
-import type { Surroundings } from '../surroundings.ts';
+import { isDefaultClass, type Surroundings } from '../surroundings.ts';
 import type { OwnObject } from './manifests.ts';
 
 /** Read by the harness instead of an operator that the cluster does not have: rules are loaded, scrapes are the profile's. */
@@ -129,16 +129,25 @@ async function imageProblems(objects: readonly OwnObject[], around: Surroundings
 /** A claim that no class answers waits for ever, and its pod with it. */
 function storageProblems(objects: readonly OwnObject[], { storage }: Surroundings): Diagnostic[] {
   if (storage === undefined) return [];
+  const own = new Set(
+    objects.flatMap(({ manifest: { kind, metadata, spec } }) => {
+      if (kind === 'StorageClass') return [metadata.name];
+      // A volume that is there already is bound by the name of a class that need not be one.
+      return kind === 'PersistentVolume' ? [String((spec as Claim).storageClassName)] : [];
+    }),
+  );
+  const hasDefault =
+    storage.byDefault !== undefined || objects.some(({ manifest }) => isDefaultClass(manifest));
   return objects.flatMap((object) =>
     claimsOf(object.manifest).flatMap(({ path, spec }) => {
       const { storageClassName: name, volumeName } = spec;
       // Bound by hand: to a volume by its name, or, with no class, to any that fits.
       if (volumeName !== undefined || name === '') return [];
       if (name === undefined)
-        return storage.byDefault === undefined
+        return !hasDefault
           ? [at(object, `${path}.storageClassName`, 'not set, and the cluster has no default StorageClass')]
           : [];
-      return storage.names.has(name)
+      return storage.names.has(name) || own.has(name)
         ? []
         : [at(object, `${path}.storageClassName`, `the cluster has no StorageClass ${name}`)];
     }),
