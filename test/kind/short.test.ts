@@ -88,6 +88,11 @@ describe.skipIf(process.env.FAULTLINE_KIND !== 'yes')('on a kind cluster', () =>
       expect.arrayContaining(['receiver', 'builder', 'gateway', 'operator', 'rabbitmq', 'build']),
     );
     for (const { id } of images) expect(id).toMatch(/sha256:[0-9a-f]{64}$/);
+    // Whom the fault killed took its log along, and the cluster has forgotten the pod.
+    const log = (name: string) => readFileSync(join(bundle, 'logs', name), 'utf8');
+    const [, killed] = / (\S+) .*kaniko Error, code 137/.exec(log('pods.txt')) ?? [];
+    expect(log('builds.log')).toContain(`[${killed}/kaniko]`);
+    expect(log('events.txt')).toMatch(/^\S+Z Normal pod\/knative-lambda\/\S+ Started: /m);
   });
 
   it('takes a command out of an image of a registry by its digest, and leaves the engine as it was', async () => {
