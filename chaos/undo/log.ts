@@ -78,13 +78,18 @@ export async function undoAll(directory: string): Promise<string[]> {
   const failures: string[] = [];
   const first = (undo: UndoOperation) => Number(undo.op === 'kill-marked');
   const pending = pendingUndos(directory).sort((a, b) => first(b.undo) - first(a.undo));
+  const operations = pending.map(({ undo }) => undo);
+  // Asked once for all: a cluster's answer takes a while, and faults wait for it.
+  const places = new Map<string, ReturnType<typeof placeOf>>();
+  const placeFor = (kubeconfig: string) => {
+    const place = places.get(kubeconfig) ?? placeOf(operations, kubeconfig);
+    places.set(kubeconfig, place);
+    return place;
+  };
   for (const { id, act, undo } of pending) {
     if (failures.length > 0 && undo.op === 'remove-directory' && undo.path === directory) continue;
     try {
-      const place = placeOf(
-        pending.map((each) => each.undo),
-        undo,
-      );
+      const place = 'kubeconfig' in undo ? placeFor(undo.kubeconfig) : 'ours';
       if (typeof place === 'object') throw new Error(place.taken);
       if (place === 'ours') await carryOut(undo);
       if (existsSync(directory))

@@ -150,31 +150,22 @@ export function leftover(operation: UndoOperation): string[] {
 }
 
 /**
- * Why an undo on a cluster has to wait, or has nothing to do, by the log that it is in: on the same cluster another run may have made a
- * namespace of that name since, whose kinds, rights and faults have the same names; or the cluster was taken away, and all that was on it.
+ * Whether what a log has to undo on a cluster may be undone now: on the same cluster another run may have made a namespace of that name
+ * since, whose kinds, rights and faults have the same names; or the cluster was taken away, and all that was on it.
  * @throws Error when the cluster gives no answer
  */
 export function placeOf(
   log: readonly UndoOperation[],
-  operation: UndoOperation,
+  kubeconfig: string,
 ): 'ours' | 'gone' | { taken: string } {
-  if (!('kubeconfig' in operation)) return 'ours';
-  if (
-    !/^\s*(- )?server:/m.test(
-      existsSync(operation.kubeconfig) ? readFileSync(operation.kubeconfig, 'utf8') : '',
-    )
-  )
-    return 'gone';
-  for (const other of log)
-    if (
-      other.op === 'delete-object' &&
-      other.run !== undefined &&
-      other.kubeconfig === operation.kubeconfig
-    ) {
-      const owner = kubectl(other, ['get', other.object, '--ignore-not-found', RUN_PATH]);
-      if (owner !== '' && owner !== other.run)
-        return { taken: `${other.object} is another run's now: wait until that is over` };
-    }
+  const text = existsSync(kubeconfig) ? readFileSync(kubeconfig, 'utf8') : '';
+  if (!/^\s*(- )?server:/m.test(text)) return 'gone';
+  for (const one of log) {
+    if (one.op !== 'delete-object' || one.run === undefined || one.kubeconfig !== kubeconfig) continue;
+    const owner = kubectl(one, ['get', one.object, '--ignore-not-found', RUN_PATH]);
+    if (owner !== '' && owner !== one.run)
+      return { taken: `${one.object} is another run's now: wait until that is over` };
+  }
   return 'ours';
 }
 
