@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { HarnessError } from '../base/errors.ts';
-import { pendingUndos, UNDO_LOG, undoAll } from '../chaos/undo/log.ts';
+import { pendingUndos, sayGone, UNDO_LOG, undoAll } from '../chaos/undo/log.ts';
 import { describeUndo, takeForced } from '../chaos/undo/operations.ts';
 import { ownerLives, workDirectories } from '../engine/run-directories.ts';
 
@@ -25,7 +25,7 @@ export const cleanCommand: CommandModule<object, { dryRun: boolean }> = {
       }
       for (const { undo } of pendingUndos(directory))
         process.stdout.write(`  ${dryRun ? 'would ' : ''}${describeUndo(undo)}\n`);
-      if (!dryRun) failures.push(...(await undoAll(directory)));
+      if (!dryRun) failures.push(...(await undoAll(directory, sayGone)));
     }
     for (const said of takeForced()) process.stdout.write(`  forced: ${said}\n`);
     if (failures.length > 0) throw new HarnessError(`could not be undone:\n${failures.join('\n')}`);

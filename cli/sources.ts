@@ -42,6 +42,9 @@ export function checkSources(
   for (const [option, text] of Object.entries({ traces, spans, loki }))
     if (text !== undefined && !isHttp(text))
       complain(`--${option}`, `"${text}": expected a URL such as http://127.0.0.1:3200`);
+    else if (text !== undefined && !hasReadableUser(text))
+      // Without the text: it has a password.
+      complain(`--${option}`, 'expected a URL with each % in user and password as %25');
   if (logql !== undefined && loki === undefined)
     complain('--logql', 'expected --loki beside it: who is to be asked?');
   if (spans !== undefined && speaks.by !== 'commands')
@@ -49,7 +52,7 @@ export function checkSources(
       '--spans',
       `a platform of profile ${name} sends its spans where its own manifests say: expected no --spans`,
     );
-  if (spans !== undefined && isHttp(spans) && new URL(spans).username !== '')
+  if (spans !== undefined && isHttp(spans) && userOf(spans) !== ':')
     complain(
       '--spans',
       'has a user: every pod of the platform would show it in its environment; expected none',
@@ -62,6 +65,20 @@ export function checkSources(
     },
     ...(spans === undefined ? {} : { spans: spans.replace(/\/+$/, '') }),
   };
+}
+
+const userOf = (text: string): string => {
+  const { username, password } = new URL(text);
+  return `${username}:${password}`;
+};
+
+function hasReadableUser(text: string): boolean {
+  try {
+    decodeURIComponent(userOf(text));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isHttp(text: string): boolean {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HarnessError, RefusedError } from '../base/errors.ts';
-import { undoAll } from '../chaos/undo/log.ts';
+import { sayGone, undoAll } from '../chaos/undo/log.ts';
 import type { Endpoints } from '../targets/target.ts';
 import { ownerLives, workRoot } from './run-directories.ts';
 
@@ -58,7 +58,7 @@ export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'
       },
     ]);
   // Left by a host that was killed: undone before a new one takes its place.
-  const failures = existsSync(directory) ? await undoAll(directory) : [];
+  const failures = existsSync(directory) ? await undoAll(directory, sayGone) : [];
   if (failures.length > 0) throw new HarnessError(leftByAnother(failures));
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, 'logs'), { recursive: true, mode: 0o700 });
@@ -90,7 +90,7 @@ export async function stopHost(withinMs = 120_000): Promise<boolean> {
   while (existsSync(directory) && Date.now() < deadline)
     await new Promise((resolve) => setTimeout(resolve, 100));
   if (existsSync(directory)) {
-    const failures = await undoAll(directory);
+    const failures = await undoAll(directory, sayGone);
     if (failures.length > 0) throw new HarnessError(leftByAnother(failures));
     rmSync(directory, { recursive: true, force: true });
   }

@@ -61,9 +61,9 @@ export interface RunRequest {
   onLive(live: LiveLoad, firing: string[]): void;
 }
 
-/** How soon a freeze is noticed. */
-/** Samples would be in other phases than what they tell of. */
+/** Clocks that are further apart put samples into other phases than those that they tell of. */
 const SKEW_MS = 250;
+/** How soon a freeze is noticed. */
 const FREEZE_EVERY_MS = 500;
 
 export class Run {

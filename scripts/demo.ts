@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { saidOfDefect } from './defect.ts';
 
 const project = resolve(import.meta.dirname, '..');
 const { DEFECT = '', SCENARIO = '' } = process.env;
@@ -42,13 +43,6 @@ process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('error', (error) => refuse(error.message));
 child.on('close', (code, signal) => {
   process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
-  if (DEFECT === '') return;
-  if (code === 1)
-    console.log(
-      `\nThe platform ran with the defect '${DEFECT}' on: a failing run is what this demo shows (exit 1).`,
-    );
-  else if (code === 0)
-    console.log(
-      `\nThe platform ran with the defect '${DEFECT}' on, and no scenario here failed: none of them saw it.`,
-    );
+  const said = saidOfDefect(DEFECT, code);
+  if (said !== undefined) console.log(`\n${said}`);
 });

@@ -10,6 +10,7 @@ import { dirname, join, relative } from 'node:path';
 import { kubeconfigPath } from '../kind/cluster.ts';
 import { readOutcome, renderVerdictTable, writeIndex } from '../reports/index.ts';
 import { DEFECTS } from '../targets/defects.ts';
+import { saidOfDefect } from './defect.ts';
 import { choose, INTERRUPTED, PACES, runsOf, worstOf } from './pace.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -59,6 +60,8 @@ if (codes.length > 1 && made.length > 0) {
   console.log(`\n${renderVerdictTable(outcomes.map(({ verdict }) => verdict))}`);
   console.log(`All reports: ${relative(process.cwd(), await writeIndex(made, join(RUNS, 'index.html')))}`);
 }
+const said = saidOfDefect(DEFECT, worstOf(codes));
+if (said !== undefined) console.log(`\n${said}`);
 if (wasThere || process.env.KEEP === '1') console.log('the cluster stays: make cluster-down takes it away');
 else codes.push(node('scripts/kind.ts', 'cluster-down'));
 process.exit(worstOf(codes));

@@ -76,6 +76,7 @@ describe('bad input is refused with exit 64, and nothing is started', () => {
     [['--load-scale', 'moon=2'], /no stream is called "moon": expected one of builds, /],
     [['--traces', 'jaeger'], /--traces: "jaeger": expected a URL such as http:/],
     [['--spans', 'ftp://a'], /--spans: "ftp:\/\/a": expected a URL/],
+    [['--loki', 'http://ann:50%@a'], /--loki: .*expected a URL .* % in user and password as %25/],
     [['--spans', 'http://ann:s3cret@a:4318'], /--spans: has a user: every pod .* expected none/],
     [['--loki', '3100'], /--loki: "3100": expected a URL/],
     [['--logql', '{app="a"}'], /--logql: expected --loki beside it/],

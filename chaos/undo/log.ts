@@ -73,8 +73,11 @@ function parseLine(text: string): z.infer<typeof Line> | undefined {
 /**
  * Carries out all pending undos, going on after a failure: processes first, as a load generator must not go on for the minute that
  * a cluster takes to let a platform go. What could not be undone is returned, and stays in the log, and the log with it.
+ *
+ * @param onGone for who comes after a run: a cluster whose kubeconfig is not there any more, or names none, is taken as gone, with all that
+ * was on it, and told here. Without it that is a failure: a run at its own end has a cluster, and nobody has looked at it.
  */
-export async function undoAll(directory: string): Promise<string[]> {
+export async function undoAll(directory: string, onGone?: (kubeconfig: string) => void): Promise<string[]> {
   const failures: string[] = [];
   const first = (undo: UndoOperation) => Number(undo.op === 'kill-marked');
   const pending = pendingUndos(directory).sort((a, b) => first(b.undo) - first(a.undo));
@@ -83,6 +86,7 @@ export async function undoAll(directory: string): Promise<string[]> {
   const places = new Map<string, ReturnType<typeof placeOf>>();
   const placeFor = (kubeconfig: string) => {
     const place = places.get(kubeconfig) ?? placeOf(operations, kubeconfig);
+    if (place === 'gone' && !places.has(kubeconfig)) onGone?.(kubeconfig);
     places.set(kubeconfig, place);
     return place;
   };
@@ -91,6 +95,10 @@ export async function undoAll(directory: string): Promise<string[]> {
     try {
       const place = 'kubeconfig' in undo ? placeFor(undo.kubeconfig) : 'ours';
       if (typeof place === 'object') throw new Error(place.taken);
+      if (place === 'gone' && onGone === undefined)
+        throw new Error(
+          `nobody can look at the cluster: ${(undo as { kubeconfig: string }).kubeconfig} names none`,
+        );
       if (place === 'ours') await carryOut(undo);
       if (existsSync(directory))
         appendFileSync(join(directory, UNDO_LOG), `${JSON.stringify({ done: id })}\n`);
@@ -100,3 +108,10 @@ export async function undoAll(directory: string): Promise<string[]> {
   }
   return failures;
 }
+
+/** For the terminal. */
+export const sayGone = (kubeconfig: string): void => {
+  process.stderr.write(
+    `taken as gone, with all that was on it: the cluster of ${kubeconfig}, which names none any more\n`,
+  );
+};

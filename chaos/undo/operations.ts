@@ -151,7 +151,7 @@ export function leftover(operation: UndoOperation): string[] {
 
 /**
  * Whether what a log has to undo on a cluster may be undone now: on the same cluster another run may have made a namespace of that name
- * since, whose kinds, rights and faults have the same names; or the cluster was taken away, and all that was on it.
+ * since, whose kinds, rights and faults have the same names; or there is no way to the cluster any more, as when it was taken away.
  * @throws Error when the cluster gives no answer
  */
 export function placeOf(

@@ -102,7 +102,17 @@ describe('an undo that fails', () => {
     expect(readFileSync(asked, 'utf8')).not.toMatch(/delete/);
     // As kind leaves it when it takes the cluster away.
     writeFileSync(way.kubeconfig, 'clusters: null\n');
-    expect(await undoAll(work)).toEqual([]);
+    const gone: string[] = [];
+    const tell = (kubeconfig: string) => void gone.push(kubeconfig);
+    // Not at the run's own end: there, nobody has looked.
+    expect(await undoAll(work)).toEqual([
+      expect.stringMatching(/^namespace: nobody can look at the cluster: .*kubeconfig names none/),
+      expect.stringMatching(/^kind: /),
+    ]);
+    rmSync(way.kubeconfig);
+    expect(await undoAll(work)).toHaveLength(2);
+    expect(await undoAll(work, tell)).toEqual([]);
+    expect(gone).toEqual([way.kubeconfig]);
     expect(readFileSync(asked, 'utf8')).not.toMatch(/delete/);
   });
 });

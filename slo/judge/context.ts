@@ -7,7 +7,7 @@ import type { JournalEntry, JournalType } from '../../evidence/journal.ts';
 import type { Plan } from '../../evidence/plan.ts';
 import { FILES, type TableName } from '../../evidence/tables.ts';
 import type { Check, Evidence, Verdict, VerdictDocument } from '../../evidence/verdict.ts';
-import { type FaultFacts, faultFacts } from './fault-facts.ts';
+import { type FaultFacts, faultFacts, revertLateMs } from './fault-facts.ts';
 import { createScaling } from './scaling-view.ts';
 import { LEDGER_VIEW, REQUESTS_VIEW, SERIES_VIEW } from './views.ts';
 
@@ -132,13 +132,9 @@ export class Context {
   /** The faults that were still there in [fromMs, toMs], though by the plan they should have been reverted: their injection took too long. */
   async overstayed(fromMs: number, toMs: number): Promise<FaultFacts[]> {
     if (this.plan.faults.length === 0) return [];
-    const late = Math.max(1000, this.plan.slackMs);
     return (await this.faults()).filter(
-      ({ planned, revertingMs }) =>
-        revertingMs !== null &&
-        revertingMs > planned.revertMs + late &&
-        fromMs < revertingMs &&
-        toMs > planned.revertMs,
+      (f) =>
+        revertLateMs(this.plan, f) !== null && fromMs < (f.revertingMs ?? 0) && toMs > f.planned.revertMs,
     );
   }
 

@@ -74,6 +74,15 @@ function isProven(f: Omit<FaultFacts, 'proven'>): boolean {
   return inTime && (f.revertingMs === null || f.effectSeenMs <= f.revertingMs) && unwatchedMs(f) === null;
 }
 
+/** The conductor acts at once; a second is more than its timers ever need on a busy machine. */
+export const lateAfterMs = ({ slackMs }: Pick<Plan, 'slackMs'>): number => Math.max(1000, slackMs);
+
+/** How much later than planned its revert began, when that is more than may be; null: in time, or not at all. */
+export function revertLateMs(plan: Plan, { planned, revertingMs }: FaultFacts): number | null {
+  const late = (revertingMs ?? planned.revertMs) - planned.revertMs;
+  return late > lateAfterMs(plan) ? late : null;
+}
+
 /** Looks may come late on a busy machine, and the last one may be overtaken by the revert. */
 const LATE = 1.6;
 

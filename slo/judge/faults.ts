@@ -1,13 +1,11 @@
 /** Did each planned fault live its whole life: injected, effect seen, reverted, effect gone, audited? */
 import { checkId } from '../../evidence/check-ids.ts';
+import type { Plan } from '../../evidence/plan.ts';
 import { FILES } from '../../evidence/tables.ts';
 import type { FaultResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
-import { type FaultFacts, unwatchedMs } from './fault-facts.ts';
+import { type FaultFacts, lateAfterMs, revertLateMs, unwatchedMs } from './fault-facts.ts';
 import { rounded, seconds } from './numbers.ts';
-
-/** The conductor acts at once; a second is more than its timers ever need on a busy machine. */
-const MIN_LATENESS_MS = 1000;
 
 export async function checkFaults(c: Context): Promise<Finding> {
   const checks = [];
@@ -20,7 +18,7 @@ export async function checkFaults(c: Context): Promise<Finding> {
       async () => {
         facts = (await c.faults()).find((f) => f.planned === planned);
         if (!facts) throw new Error(`no facts of ${planned.name}`);
-        const [verdict, message] = lifeOf(facts, c.plan.slackMs);
+        const [verdict, message] = lifeOf(facts, c.plan);
         const window = {
           fromMs: rounded(facts.injectingMs) ?? planned.injectMs,
           toMs: rounded(facts.effectGoneMs ?? facts.revertedMs) ?? planned.revertMs,
@@ -49,7 +47,7 @@ export async function checkFaults(c: Context): Promise<Finding> {
   return { checks, faults };
 }
 
-function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
+function lifeOf(f: FaultFacts, plan: Plan): [Verdict, string] {
   const { planned } = f;
   const refused = f.errors.find((e) => e.step === 'guardrail');
   const overtaken = f.errors.find((e) => e.step === 'overtaken');
@@ -105,13 +103,13 @@ function lifeOf(f: FaultFacts, slackMs: number): [Verdict, string] {
       `its effect was seen ${seconds(f.effectSeenMs - f.injectingMs)} after the injection began, outside the ${seconds(planned.effectWithinMs)} in which it proves something`,
     ];
   const late = f.injectingMs - planned.injectMs;
-  if (Math.abs(late) > Math.max(MIN_LATENESS_MS, slackMs))
+  if (Math.abs(late) > lateAfterMs(plan))
     return [
       'unknown',
       `it was injected ${seconds(Math.abs(late))} ${late > 0 ? 'after' : 'before'} its planned time: the phases do not show it as planned`,
     ];
-  const lateRevert = (f.revertingMs ?? planned.revertMs) - planned.revertMs;
-  if (lateRevert > Math.max(MIN_LATENESS_MS, slackMs))
+  const lateRevert = revertLateMs(plan, f);
+  if (lateRevert !== null)
     return [
       'unknown',
       `its revert began ${seconds(lateRevert)} after its planned time: the phases do not show it as planned`,

@@ -148,6 +148,19 @@ describe('ratios', () => {
   });
 });
 
+it('does not blame the platform in a phase into which a late revert reached', async () => {
+  const verdict = await judged((r) => {
+    for (const f of r.plan.faults) f.revertMs -= 8000;
+    for (const phase of ['baseline', 'steady-fault'])
+      for (const x of invocations(r, phase)) Object.assign(x, { status: 500, outcome: 'failed' });
+  });
+  expect(check(verdict, errors('steady-fault'))).toMatchObject({
+    verdict: 'unknown',
+    message: expect.stringContaining('kill-builder was reverted later than planned'),
+  });
+  expect(check(verdict, errors('baseline')).verdict).toBe('fail');
+});
+
 describe('quantiles', () => {
   it('do not lose requests without an answer: more than 5 % of them and p95 is infinite', async () => {
     // As k6 writes it: refused at once, with the instant of that. And as a k6 that was killed leaves it.
