@@ -20,3 +20,21 @@ it('names the rules that the run is too short, or its scrapes too far apart, to 
   ];
   expect(undetectableRules({ ...plan, rules }).map((r) => r.alert)).toEqual(['Slow', 'Blind']);
 });
+
+it('knows that the cluster’s own metrics are scraped less often', () => {
+  const { plan } = passingRun();
+  const [first] = plan.rules;
+  if (!first) throw new Error('no rule');
+  const rules = ['kube_pod_container_status_restarts_total', 'http_requests_total'].map((metric) => ({
+    ...{ ...first, alert: metric, forMs: 0, shortestRangeMs: 19_999, expr: `increase(${metric}[20s]) > 0` },
+  }));
+  const blind = (timeScale: number) =>
+    undetectableRules({ ...plan, rules, run: { ...plan.run, timeScale } }).map((r) => r.alert);
+  // Every 5 s: four of them do not fit.
+  expect(blind(60)).toEqual(['kube_pod_container_status_restarts_total']);
+  // Every 15 s, in real time.
+  expect(blind(1)).toEqual(['kube_pod_container_status_restarts_total']);
+  for (const rule of rules) rule.shortestRangeMs = 20_000;
+  expect(blind(60)).toEqual([]);
+  expect(blind(1)).toEqual(['kube_pod_container_status_restarts_total']);
+});

@@ -115,6 +115,31 @@ describe('buckets', () => {
     }
   });
 
+  it('do not draw a refused request as a fast answer, nor count it as one', async () => {
+    const refused = await mkdtemp(join(tmpdir(), 'faultline-refused-'));
+    try {
+      await writeSampleBundle(refused);
+      const path = join(refused, FILES.requests);
+      await db.run(`CREATE OR REPLACE TEMP TABLE t AS FROM read_parquet('${path}')`);
+      // As k6 writes it: it says when the connection was refused.
+      await db.run(`UPDATE t SET done_us = sent_us + 100, status = 0, outcome = 'failed'
+        WHERE stream = 'builds' AND intended_us BETWEEN 60000000 AND 70000000`);
+      await db.run(`COPY t TO '${path}' (FORMAT parquet)`);
+      const { timeline, verdict } = await readBundle(refused);
+      const p95 = timeline.tracks.find((t) => t.id === 'latency-builds')?.lines.find((l) => l.name === 'p95');
+      expect(p95?.points.some(([t]) => t < 60_000)).toBe(true);
+      expect(p95?.points.filter(([t]) => t > 61_000 && t < 69_000)).toEqual([]);
+      const of = verdict.phases.find(({ startMs, endMs }) => startMs < 70_000 && endMs > 60_000);
+      const core = verdict.core.find((c) => c.stream === 'builds' && c.phase === of?.name);
+      const sql = coreQuery(core as NonNullable<typeof core>, 1).replace("'requests.parquet'", `'${path}'`);
+      const [row] = await rows(sql);
+      const quantiles = (row?.p50_p95_p99_max_us ?? []) as number[];
+      expect([row?.mean_s, quantiles.at(-1)].map(String)).toEqual(['Infinity', 'Infinity']);
+    } finally {
+      await rm(refused, { recursive: true });
+    }
+  });
+
   it('make a small page of a million requests', async () => {
     const large = await mkdtemp(join(tmpdir(), 'faultline-large-'));
     try {

@@ -60,11 +60,10 @@ function lifeOf(f: FaultFacts, plan: Plan): [Verdict, string] {
     return ['error', `the undo left something behind: ${f.leaks.join(', ') || 'not named'}${forced}`];
   if (refused) return ['unknown', `a guardrail kept it from acting: ${refused.message}`];
   if (f.injectingMs === null) return ['unknown', 'it was never injected'];
-  if (unfinished) return ['unknown', `it is not known to be in place: ${unfinished.message}`];
   if (f.injectedMs === null)
     return [
       'unknown',
-      `its injection was begun and never completed${overtaken ? `: when it was reverted, ${overtaken.message}` : ''}`,
+      `its injection was begun and never completed${overtaken ? `: when it was reverted, ${overtaken.message}` : unfinished ? `: ${unfinished.message}` : ''}`,
     ];
   if (f.revertingMs !== null && f.revertedMs === null)
     return ['error', 'its revert was begun and never completed'];

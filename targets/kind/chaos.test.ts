@@ -1,0 +1,48 @@
+import { beforeEach, expect, it } from 'vitest';
+import { EvidenceError } from '../../base/errors.ts';
+import type { ClusterDriver } from '../../chaos/drivers.ts';
+import type { UndoOperation } from '../../chaos/undo/operations.ts';
+import { componentDriver, KNATIVE_OWNERS } from './chaos.ts';
+
+/** What kubectl says of the Deployment and of its pods. */
+let replicas: string;
+let pods: string;
+let asked: string[];
+beforeEach(() => {
+  replicas = '4';
+  pods = 'activator-1 activator-2';
+  asked = [];
+});
+
+const cluster = {
+  labelsOf: () => ({ app: 'activator' }),
+  async kubectl(...args: string[]) {
+    asked.push(args.join(' '));
+    return args[1] === 'pods' ? pods : replicas;
+  },
+  undo: {
+    scale: (object: string, to: number) => ({ op: 'scale-object', object, replicas: to }) as UndoOperation,
+  },
+} as unknown as ClusterDriver;
+const driver = () => componentDriver(cluster, KNATIVE_OWNERS, 'receiver', () => '');
+
+it('restores as many as there were right before', async () => {
+  const components = driver();
+  await components.look?.('activator');
+  expect(components.undoOf('activator')).toMatchObject([{ replicas: 4 }]);
+  replicas = '0';
+  await components.release('activator');
+  expect(asked.at(-1)).toContain('scale deployment/activator --replicas=4');
+});
+
+it('leaves alone what an autoscaler, or its owner, has scaled meanwhile', async () => {
+  replicas = '7';
+  await driver().release('activator');
+  expect(asked.some((call) => call.startsWith('scale'))).toBe(false);
+});
+
+it('acts on nobody of whom the guardrails could not hear', async () => {
+  expect((await driver().impact('activator')).pods).toHaveLength(2);
+  pods = '';
+  await expect(driver().impact('activator')).rejects.toThrow(EvidenceError);
+});
