@@ -31,6 +31,8 @@ const ENV = {
   GOGC: process.env.GOGC ?? '400',
 };
 
+const isOurs = (path: string) => path.startsWith('./');
+
 /** The commands of a module, as static binaries in the step's directory. */
 export function goCommands(name: string, source: GoSource): Step {
   const own = [
@@ -38,7 +40,7 @@ export function goCommands(name: string, source: GoSource): Step {
     ...Object.values(source.instead ?? {}),
     ...source.commands,
   ]
-    .filter((by) => by.startsWith('./'))
+    .filter(isOurs)
     .map((by) =>
       readdirSync(join(import.meta.dirname, by)).map((f) =>
         readFileSync(join(import.meta.dirname, by, f), 'utf8'),
@@ -48,7 +50,7 @@ export function goCommands(name: string, source: GoSource): Step {
   const { published: _, ...compiled } = source;
   return {
     name,
-    inputs: own.length > 0 ? [compiled, own] : compiled,
+    inputs: [GO_BUILD_FLAGS, compiled, own],
     async build(directory) {
       const work = await wrapper(name, source, directory);
       const flags = ['-s -w', source.ldflags, source.cgo && '-linkmode=external -extldflags=-static'];
@@ -87,7 +89,8 @@ async function wrapper(name: string, source: GoSource, directory: string): Promi
   // The sums that the releases were built with: the sum database does not know every module that the proxy has.
   const sums = downloaded.map(({ Dir }) => join(Dir, 'go.sum')).filter((file) => existsSync(file));
   writeFileSync(join(work, 'go.sum'), sums.map((file) => readFileSync(file, 'utf8')).join(''));
-  for (const ours of source.commands.filter((command) => command.startsWith('./')))
+  // Beside the module file, which names them relatively: a path of this machine would be part of the binary.
+  for (const ours of [...source.commands, ...Object.values(source.replace ?? {})].filter(isOurs))
     cpSync(join(import.meta.dirname, ours), join(work, ours), { recursive: true });
   await putInstead(source, work);
   return work;
@@ -111,7 +114,8 @@ async function putInstead(source: GoSource, work: string): Promise<void> {
     cpSync(join(import.meta.dirname, by), join(copy, path), { recursive: true });
   }
   // Afterwards: a replaced module has no version to be looked up.
-  for (const [module, copy] of copies) appendFileSync(join(work, 'go.mod'), `replace ${module} => ${copy}\n`);
+  for (const [module, copy] of copies)
+    appendFileSync(join(work, 'go.mod'), `replace ${module} => ./${basename(copy)}\n`);
 }
 
 /**
@@ -163,7 +167,7 @@ export function ownCommand(name: string, sourceDirectory: string): Step {
   const files = ['go.mod', 'main.go'];
   return {
     name,
-    inputs: files.map((file) => readFileSync(join(sourceDirectory, file), 'utf8')),
+    inputs: [GO_BUILD_FLAGS, files.map((file) => readFileSync(join(sourceDirectory, file), 'utf8'))],
     async build(directory) {
       const work = join(directory, '.work');
       mkdirSync(work);
@@ -200,7 +204,7 @@ async function moduleFile(
         replaces.set(module, `${module} v${twin}`);
   }
   for (const [module, by] of Object.entries(source.replace ?? {}))
-    replaces.set(module, by.startsWith('./') ? join(import.meta.dirname, by) : by.replace('@', ' '));
+    replaces.set(module, isOurs(by) ? by : by.replace('@', ' '));
   const lines = [
     `module faultline.dev/build/${name}`,
     'go 1.24',

@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bundle } from '../../evidence/bundle.ts';
+import { contentKey } from '../../kind/cache.ts';
 import { Engine } from '../../kind/engine.ts';
-import { ADD_ONS } from '../../kind/pins.ts';
+import { goCommands } from '../../kind/go-build.ts';
+import { ADD_ONS, PINS, SERVICES } from '../../kind/pins.ts';
 import { commandsFrom } from '../../kind/published.ts';
 import { readClusterState } from '../../kind/state.ts';
 import { optionsOf, PACES } from '../../scripts/pace.ts';
@@ -120,6 +122,15 @@ describe.skipIf(process.env.FAULTLINE_KIND !== 'yes')('on a kind cluster', () =>
     const wrong = image.replace(/[0-9a-f]{8}$/, '00000000');
     const other = { ...source, published: [{ image: wrong, files: { executor: '/kaniko/executor' } }] };
     await expect(get('kaniko', other)).rejects.toThrow(/can not be pulled: .*manifest unknown/);
+  });
+
+  it('compiled nothing that depends on where: no binary names a directory of this machine', () => {
+    const built = Object.entries({ ...PINS, ...ADD_ONS, ...SERVICES })
+      .map(([name, source]) => join(CACHE, contentKey(name, goCommands(name, source).inputs)))
+      .filter((directory) => existsSync(directory));
+    const said = execFileSync('go', ['version', '-m', ...built], { encoding: 'utf8' });
+    expect(said).toContain('\tpath\t');
+    expect(said.split('\n').filter((line) => line.includes(homedir()) || /=>\s+\//.test(line))).toEqual([]);
   });
 
   // The others take longer: bench/defects.ts.
