@@ -25,7 +25,7 @@ export interface TargetOptions {
   platform: string | undefined;
   cluster: string | undefined;
   guardrails: string | undefined;
-  timeScale: number;
+  timeScale: number | undefined;
   defect: string[];
 }
 
@@ -35,6 +35,10 @@ export interface PlanOptions extends TargetOptions {
   loadScale: string[];
   loadPods: number;
 }
+
+const PROCESSES_TIME_SCALE = 60;
+/** A pod starts, an image is built and a node is given up in as long as ever, however fast the phases go. */
+const CLUSTER_TIME_SCALE = 10;
 
 export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
   return y
@@ -64,8 +68,7 @@ export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
     })
     .option('time-scale', {
       type: 'number',
-      default: 60,
-      describe: 'Divide rule durations, intervals and phases by this; 1 is real time',
+      describe: `Divide rule durations, intervals and phases by this; 1 is real time; default: ${PROCESSES_TIME_SCALE} on target local, ${CLUSTER_TIME_SCALE} on others`,
     })
     .option('defect', {
       type: 'string',
@@ -115,18 +118,18 @@ export interface Prepared {
 
 /** @throws RefusedError with every problem of the options and of all scenarios; nothing was started. */
 export async function prepare(options: PlanOptions): Promise<Prepared> {
-  const { target, profile, guardrails, seed } = checkOptions(options);
+  const { target, profile, guardrails, seed, timeScale } = checkOptions(options);
   const files = loadScenarios(options.scenarios.map(scenarioFile));
   const abilities = await target.abilities();
   const loaded = loadCatalog({
     profile,
-    timeScale: options.timeScale,
+    timeScale,
     abilities,
     rules: target.rules?.() ?? [],
   });
   const facts = {
     seed,
-    timeScale: options.timeScale,
+    timeScale,
     defects: options.defect,
     loadScale: loadScale(options.loadScale, files),
     targetDetail: await target.detail(),
@@ -159,16 +162,16 @@ export function checkOptions(options: TargetOptions & { seed?: number | undefine
   profile: Profile;
   guardrails: Guardrails;
   seed: number;
+  timeScale: number;
 } {
   const problems: Diagnostic[] = [];
   const profile = loadProfile(options.profile);
   const guardrails = loadGuardrails(options.guardrails);
   const target = chooseTarget({ ...chosen(options), profile, guardrails });
-  if (!Number.isFinite(options.timeScale) || options.timeScale < 1)
-    problems.push({
-      file: '--time-scale',
-      message: `expected a number of at least 1, got ${options.timeScale}`,
-    });
+  const timeScale =
+    options.timeScale ?? (target.name === 'local' ? PROCESSES_TIME_SCALE : CLUSTER_TIME_SCALE);
+  if (!Number.isFinite(timeScale) || timeScale < 1)
+    problems.push({ file: '--time-scale', message: `expected a number of at least 1, got ${timeScale}` });
   const seed = options.seed ?? randomInt(2 ** 31);
   if (!Number.isSafeInteger(seed) || seed < 0)
     problems.push({ file: '--seed', message: `expected a whole number of at least 0, got ${options.seed}` });
@@ -180,7 +183,7 @@ export function checkOptions(options: TargetOptions & { seed?: number | undefine
       });
   }
   if (problems.length > 0) throw new RefusedError(problems);
-  return { target, profile, guardrails, seed };
+  return { target, profile, guardrails, seed, timeScale };
 }
 
 /** What of a target is named on the command line. */

@@ -9,10 +9,10 @@ export const upCommand: CommandModule<object, TargetOptions> = {
   describe: 'Bring the target up and leave it up, to look around; ends with `faultline down`',
   builder: (y) => targetOptions(y) as never,
   async handler(options) {
-    const { target, profile, guardrails } = checkOptions(options);
+    const { target, profile, guardrails, timeScale } = checkOptions(options);
     const { catalog, rules } = loadCatalog({
       profile,
-      timeScale: options.timeScale,
+      timeScale,
       abilities: await target.abilities(),
       rules: target.rules?.() ?? [],
     });
@@ -22,7 +22,7 @@ export const upCommand: CommandModule<object, TargetOptions> = {
       ...(options.platform === undefined ? {} : { platform: resolve(options.platform) }),
       ...(options.cluster === undefined ? {} : { cluster: resolve(options.cluster) }),
       ...(guardrails.file === undefined ? {} : { guardrails: resolve(guardrails.file) }),
-      timeScale: options.timeScale,
+      timeScale,
       defects: options.defect,
       rules,
       scrapeMs: catalog.scrapeMs,

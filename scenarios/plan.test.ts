@@ -33,7 +33,7 @@ const ratio = (target: number): Objective => ({
   target,
   timeScaled: false,
   phases: ['run'],
-  minSamples: 1,
+  minSamples: 20,
   informational: false,
 });
 
@@ -279,6 +279,14 @@ describe('makePlan', () => {
       'an objective that the request count can not resolve',
       SCENARIO.replace('ref: build-success,', 'ref: build-success, target: 0.9999,'),
       /300 requests can not resolve 99\.99 %: expected at least 10000/,
+    ],
+    [
+      'fewer requests than an objective needs to be judged at all',
+      SCENARIO.replace('ref: build-success,', 'ref: build-success, target: 1,').replace(
+        /rate: [\d.]+\/s/,
+        'rate: 0.1/s',
+      ),
+      /requests can not resolve 100 %: expected at least 20/,
     ],
     [
       'a share above all',

@@ -378,13 +378,15 @@ function planObjective(
         `phase "${name}" lasts ${seconds(phase.endMs - phase.startMs)}, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a longer phase or a smaller --time-scale`,
       );
     }
-    if (objective.indicator.type === 'ratio' && objective.target < 1)
-      refuseUnresolvable(objective, name, index, streams, complain);
+    if (objective.indicator.type === 'ratio') refuseUnresolvable(objective, name, index, streams, complain);
   }
   return objective;
 }
 
-/** A ratio of 99.9 % can not be told from 99 % with 100 requests: one bad one must fit in the budget. */
+/**
+ * A ratio of 99.9 % can not be told from 99 % with 100 requests: one bad one must fit in the budget. And with fewer than the objective's own
+ * minimum, the judge knows nothing after the whole run.
+ */
 function refuseUnresolvable(
   objective: Objective,
   phase: string,
@@ -401,11 +403,13 @@ function refuseUnresolvable(
     .flatMap((s) => s.segments)
     .filter((s) => phase === 'run' || s.phase === phase);
   const intended = counted.reduce((sum, s) => sum + s.count, 0);
-  const needed = Math.ceil(Number((1 / (1 - objective.target)).toPrecision(9)));
+  const { target, minSamples } = objective;
+  const resolved = target < 1 ? Math.ceil(Number((1 / (1 - target)).toPrecision(9))) : 1;
+  const needed = Math.max(resolved, minSamples);
   if (intended < needed)
     complain(
       ['objectives', index],
-      `"${objective.name}" in ${phase}: ${intended} requests can not resolve ${objective.target * 100} %: expected at least ${needed} (raise the rate, lengthen the phase, or judge over the run)`,
+      `"${objective.name}" in ${phase}: ${intended} requests can not resolve ${target * 100} %: expected at least ${needed} (raise the rate, lengthen the phase, lower --time-scale, or judge over the run)`,
     );
 }
 

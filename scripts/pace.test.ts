@@ -1,6 +1,8 @@
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { shippedScenarios } from '../engine/catalog.ts';
+import { planFor } from '../engine/testing.ts';
 import { choose, optionsOf, PACES, runsOf, worstOf } from './pace.ts';
 
 describe('what make e2e runs', () => {
@@ -24,6 +26,16 @@ describe('what make e2e runs', () => {
     const shipped = [...files('scenarios/*.yaml'), ...files('scenarios/cluster/*.yaml')];
     expect(shipped.length).toBeGreaterThan(12);
     expect([...PACES.keys()].sort()).toEqual(shipped.sort());
+  });
+
+  // One refusal refuses all scenarios of its command.
+  it.each([...PACES])('can plan %s at its pace', (name, { timeScale, loadScale }) => {
+    const file = shippedScenarios().get(name) ?? shippedScenarios('cluster').get(name) ?? '';
+    const factors = loadScale
+      .map((option) => option.split('='))
+      .map(([a, b]) => (b ? [a, +b] : ['*', Number(a)]));
+    const plan = planFor(file, { timeScale, loadScale: Object.fromEntries(factors) });
+    expect(plan.scenario.name).toBe(name);
   });
 
   it('runs each of them once', () => {

@@ -30,6 +30,17 @@ const BACKLOG: Pace = {
   loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.021', '0.2'],
 };
 
+/** Twenty builds in each phase that is judged by itself: twice the spine's, and twice as long. */
+const CONTROL: Pace = {
+  timeScale: Math.min(5, TIME_SCALE),
+  loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.06', '0.2'],
+};
+/** Likewise, in phases that are half as long. */
+const THROTTLED: Pace = {
+  timeScale: Math.min(3, TIME_SCALE),
+  loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.045'],
+};
+
 /** Of these builds most find no source and cost little; BuildFailureRateHigh wants ten of them in its window. */
 const CHEAP: Pace = { timeScale: TIME_SCALE, loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['0.1'] };
 
@@ -37,10 +48,10 @@ const CHEAP: Pace = { timeScale: TIME_SCALE, loadScale: LOAD_SCALE.length > 0 ? 
 export const PACES: ReadonlyMap<string, Pace> = new Map([
   ['invocations-steady', SPINE],
   ['scale-to-zero-burst', SPINE],
-  ['steady-control', SPINE],
+  ['steady-control', CONTROL],
   ['builds-rabbitmq-partition', BACKLOG],
   ['builds-builder-killed', BACKLOG],
-  ['builds-registry-throttled', BACKLOG],
+  ['builds-registry-throttled', THROTTLED],
   ['builds-parser-missing', CHEAP],
   ['kaniko-killed', CLUSTER],
   ['dr-builder-oom', CLUSTER],
