@@ -41,8 +41,10 @@ export function watchAborts(options: {
           continue;
         }
         const sent = now.sent - before.sent;
-        const share = sent > 0 ? (now.failed - before.failed) / sent : 0;
-        if (sent === 0 || share <= condition.errorShareAbove) {
+        // Nothing ended, so nothing ended well: the stream is slow, or the platform hangs.
+        if (sent === 0) continue;
+        const share = (now.failed - before.failed) / sent;
+        if (share <= condition.errorShareAbove) {
           since.delete(condition);
           continue;
         }

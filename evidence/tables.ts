@@ -30,13 +30,13 @@ export const LEDGER_DDL = `CREATE TABLE ledger (
   first_processed_us BIGINT,
   result             VARCHAR,           -- result of the first terminal event: completed | failed | ready | success | error
   artifact           VARCHAR,           -- image that the platform claims to have pushed, by its digest where it names one
-  artifact_found     BOOLEAN            -- the registry has that manifest; NULL: not asked
+  artifact_found     BOOLEAN            -- the registry has that manifest; NULL: not asked, or not known
 )`;
 
 /**
  * `series.parquet`: samples of named queries. `kind`:
  * `raw` counters and gauges as scraped; `range` a query of the profile over the whole run; `phase` the same query
- * evaluated once at the end of a phase with the window set to the phase; `observed` what the harness counted itself.
+ * evaluated once at the end of a phase (of the last one, a scrape later) with the window set to the phase; `observed` what the harness counted itself.
  */
 export const SERIES_DDL = `CREATE TABLE series (
   query  VARCHAR NOT NULL,
@@ -61,6 +61,12 @@ export const rangeStepMs = (scrapeMs: number, runMs: number) => Math.max(scrapeM
 
 /** Series (of kind `raw`) that tells one life of a process from the next; not every platform exposes it. */
 export const PROCESS_START = 'process_start_time_seconds';
+
+/**
+ * Series (of kind `observed`): when the process that ran at the end was started, seconds since the run's origin, before which it should
+ * be; labels {"component": "prometheus" | "alertmanager"}.
+ */
+export const MONITORING_STARTED = 'monitoring_started';
 
 /** File names inside a bundle directory. */
 export const FILES = {

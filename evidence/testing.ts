@@ -14,6 +14,7 @@ import {
   FILES,
   HEARTBEAT,
   type LedgerRow,
+  MONITORING_STARTED,
   type RequestRow,
   type SeriesRow,
   type TableName,
@@ -390,6 +391,11 @@ function seriesOf(builds: Stream, invocations: Stream, requests: RequestRow[]): 
         ...{ t_us: 62_000_000, value },
       });
   }
+  for (const component of ['prometheus', 'alertmanager'])
+    series.push({
+      ...{ query: MONITORING_STARTED, kind: 'observed', phase: null, labels: `{"component":"${component}"}` },
+      ...{ t_us: 62_000_000, value: -17 },
+    });
   return series;
 }
 

@@ -1,4 +1,5 @@
 /** Alert states as changes: from the ALERTS series at every evaluation, and from what the receiver got. */
+import { z } from 'zod';
 import type { AlertChange } from '../../evidence/alerts.ts';
 import type { RunClock } from '../clock.ts';
 import type { Delivery } from '../webhook.ts';
@@ -69,6 +70,14 @@ export function receiverChanges(deliveries: Delivery[], clock: RunClock): AlertC
       startsAt: round(startsAtWallMs - clock.originWallMs),
     };
   });
+}
+
+const AlertmanagerStatus = z.object({ uptime: z.iso.datetime({ offset: true }) });
+
+/** When the process of Alertmanager was started, milliseconds since the epoch: what its API v2 calls `uptime`. */
+export async function alertmanagerStartedWallMs(url: string): Promise<number> {
+  const response = await fetch(`${url}/api/v2/status`, { signal: AbortSignal.timeout(10_000) });
+  return Date.parse(AlertmanagerStatus.parse(await response.json()).uptime);
 }
 
 function round(t: number): number {

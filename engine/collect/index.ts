@@ -15,11 +15,18 @@ import type { Observers } from '../observers.ts';
 import type { RunDirectories } from '../run-directories.ts';
 import type { StopSignal } from '../stop.ts';
 import type { AlertReceiver } from '../webhook.ts';
-import { prometheusChanges, receiverChanges } from './alerts.ts';
+import { alertmanagerStartedWallMs, prometheusChanges, receiverChanges } from './alerts.ts';
 import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
 import { collectLoki } from './loki.ts';
 import type { PrometheusClient } from './prometheus.ts';
-import { collectSeries, evaluationRows, manifestRows, type NamedQueries, podRows } from './series.ts';
+import {
+  collectSeries,
+  evaluationRows,
+  manifestRows,
+  type NamedQueries,
+  podRows,
+  startRow,
+} from './series.ts';
 import type { EvidenceSources } from './sources.ts';
 import { collectTraces } from './traces.ts';
 
@@ -36,6 +43,7 @@ export interface CollectRequest {
   clock: RunClock;
   stop: StopSignal;
   registryUrl: string;
+  alertmanagerUrl: string;
   sources: EvidenceSources;
 }
 
@@ -88,6 +96,13 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
     ]);
     rows.push(...evaluationRows(rules, groups, endMs));
   });
+  for (const [component, started] of [
+    ['prometheus', () => request.prometheus.startedWallMs()],
+    ['alertmanager', () => alertmanagerStartedWallMs(request.alertmanagerUrl)],
+  ] as const)
+    await attempt(`start of ${component}`, async () => {
+      rows.push(startRow(component, await started(), clock, endMs));
+    });
   const { rows: samples, missing } = await collectSeries(
     request.prometheus,
     plan,

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { LedgerRow } from '../../evidence/tables.ts';
 import type { Processed } from '../../targets/tap.ts';
 import { RunClock } from '../clock.ts';
 import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
@@ -65,5 +66,27 @@ describe('verifyArtifacts', () => {
     const unasked = [claim('fn/there@sha256:1')] as { artifact_found: boolean | null }[];
     await verifyArtifacts(unasked as never, 'http://127.0.0.1:1');
     expect(unasked[0]?.artifact_found).toBeNull();
+  });
+
+  it('takes only 404 for a lost image, and asks again when the answer is another', async () => {
+    const asked = new Map<string, number>();
+    const registry = createServer((request, response) => {
+      const path = request.url ?? '';
+      const times = (asked.get(path) ?? 0) + 1;
+      asked.set(path, times);
+      const status = path.includes('busy') && times < 3 ? 429 : path.includes('closed') ? 401 : 200;
+      response.writeHead(path.includes('gone') ? 404 : status).end();
+    });
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+    const rows = ['fn/busy', 'fn/closed', 'fn/gone'].map(
+      (name) =>
+        ({ ...ledgerRows([sent('a', 202)], new Map(), clock)[0], artifact: `${name}@sha256:1` }) as LedgerRow,
+    );
+    await verifyArtifacts(rows, url);
+    registry.close();
+    registry.closeAllConnections();
+    expect(rows.map((r) => r.artifact_found)).toEqual([true, null, false]);
+    expect([...asked.values()].toSorted()).toEqual([1, 3, 3]);
   });
 });

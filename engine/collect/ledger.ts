@@ -1,4 +1,5 @@
 /** Joins what clients sent (requests.parquet) with what the tap saw processed into the rows of ledger.parquet. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LedgerRow } from '../../evidence/tables.ts';
 import type { Processed } from '../../targets/tap.ts';
 import type { RunClock } from '../clock.ts';
@@ -55,17 +56,29 @@ export async function verifyArtifacts(rows: LedgerRow[], registryUrl: string): P
     for (let row = queue.pop(); row; row = queue.pop()) {
       const [, repository, reference] = /^(.*?)(?:@|:(?=[^/:]*$))(.*)$/.exec(row.artifact as string) ?? [];
       const path = repository?.replace(/^[^/]*[.:][^/]*\//, '');
-      const response = await fetch(`${registryUrl}/v2/${path}/manifests/${reference}`, {
-        method: 'HEAD',
-        headers: {
-          accept:
-            'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json',
-        },
-        signal: AbortSignal.timeout(5000),
-      }).catch(() => undefined);
-      // No answer at all proves nothing about the image; 404 does.
-      row.artifact_found = response === undefined || response.status >= 500 ? null : response.status === 200;
+      row.artifact_found = await isThere(`${registryUrl}/v2/${path}/manifests/${reference}`);
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
+}
+
+const TRIES = 3;
+const AGAIN_MS = 250;
+/** For all tries together: a registry that hangs is not to hold up the run for each image anew. */
+const ANSWER_WITHIN_MS = 5000;
+
+/** @returns null: not known. Only 404 proves that it is not there; a registry that is busy, or wants to know who asks, says nothing of it */
+async function isThere(manifestUrl: string): Promise<boolean | null> {
+  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+  const accept =
+    'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json';
+  for (let tries = 1; tries <= TRIES; tries++) {
+    if (tries > 1) await sleep(AGAIN_MS * (tries - 1));
+    const answer = await fetch(manifestUrl, { method: 'HEAD', headers: { accept }, signal }).catch(
+      () => undefined,
+    );
+    if (answer?.status === 200) return true;
+    if (answer?.status === 404) return false;
+  }
+  return null;
 }

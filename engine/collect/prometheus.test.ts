@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { alertmanagerStartedWallMs } from './alerts.ts';
 import { PrometheusClient } from './prometheus.ts';
 
 let server: Server | undefined;
@@ -8,6 +9,13 @@ afterEach(() => {
   server?.closeAllConnections();
   server?.close();
 });
+
+/** @returns its base URL */
+async function answering(answer: (path: string) => object): Promise<string> {
+  server = createServer((request, response) => response.end(JSON.stringify(answer(request.url ?? ''))));
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 /** Answers as Prometheus does to `vector(time())`, by a clock that is so far ahead of this one's; each answer takes a while. */
 async function prometheus(aheadMs: number, takesMs: number): Promise<PrometheusClient> {
@@ -27,5 +35,25 @@ describe('the clock of Prometheus', () => {
     for (const ahead of [-8000, 3000])
       expect(Math.abs((await (await prometheus(ahead, 0)).skewMs()) - ahead)).toBeLessThan(150);
     expect(await (await prometheus(0, 40)).skewMs()).toBe(0);
+  });
+});
+
+describe('when a process was started', () => {
+  const at = '2026-11-27T22:35:19.946499456Z';
+  it('is told by Prometheus and by Alertmanager themselves', async () => {
+    const answer = (path: string) =>
+      path === '/api/v2/status'
+        ? { cluster: {}, uptime: at }
+        : path.startsWith('/api/v1/status/runtimeinfo')
+          ? { status: 'success', data: { startTime: at } }
+          : {};
+    const url = await answering(answer);
+    expect(await new PrometheusClient(url).startedWallMs()).toBe(Date.parse(at));
+    expect(await alertmanagerStartedWallMs(url)).toBe(Date.parse(at));
+  });
+  it('is no number that nobody told', async () => {
+    const url = await answering(() => ({ status: 'success', data: { startTime: '' }, uptime: 'long' }));
+    await expect(new PrometheusClient(url).startedWallMs()).rejects.toThrow();
+    await expect(alertmanagerStartedWallMs(url)).rejects.toThrow();
   });
 });

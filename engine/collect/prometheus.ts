@@ -36,6 +36,8 @@ const Rules = z.object({
   }),
 });
 
+const RuntimeInfo = z.object({ data: z.object({ startTime: z.iso.datetime({ offset: true }) }) });
+
 export interface Sample {
   /** Milliseconds since the epoch. */
   wallMs: number;
@@ -117,6 +119,11 @@ export class PrometheusClient {
         lastError: r.lastError ?? '',
       })),
     );
+  }
+
+  /** When its process was started, milliseconds since the epoch. Source: Prometheus's HTTP API, "Runtime Information". */
+  async startedWallMs(): Promise<number> {
+    return Date.parse(RuntimeInfo.parse(await this.get('/api/v1/status/runtimeinfo', {})).data.startTime);
   }
 
   /** What each rule group did since Prometheus started, from its own metrics; keys `file;group`. */

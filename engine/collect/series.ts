@@ -1,6 +1,6 @@
 /** Fetches every named query of the profile into rows of series.parquet. What can not be fetched is named in the journal. */
 import type { Plan } from '../../evidence/plan.ts';
-import { rangeStepMs, type SeriesRow } from '../../evidence/tables.ts';
+import { MONITORING_STARTED, rangeStepMs, type SeriesRow } from '../../evidence/tables.ts';
 import type { RunClock } from '../clock.ts';
 import type { PodSample } from '../observers.ts';
 import type { GroupEvaluations, PrometheusClient, PromSeries, RuleHealth } from './prometheus.ts';
@@ -86,8 +86,9 @@ export async function collectSeries(
     ...[...Object.entries(queries.perPhase), ...core].flatMap(([name, promql]) =>
       plan.phases.map((phase) =>
         attempt(`series.parquet: ${name} in ${phase.name}`, async () => {
-          // One scrape after the phase's end: what happened in the phase has been scraped by then.
-          const at = wall(phase.endMs + plan.scrapeMs);
+          // At its end and not beyond: the next one may begin with a fault. After the last one nothing comes, and one scrape later
+          // all that happened in it has been scraped.
+          const at = wall(phase.endMs + (phase === plan.phases.at(-1) ? plan.scrapeMs : 0));
           add(
             name,
             'phase',
@@ -136,6 +137,18 @@ export function evaluationRows(
       ...(failed === undefined ? [] : [row('rule_failures', failed)]),
     ];
   });
+}
+
+export function startRow(
+  component: 'prometheus' | 'alertmanager',
+  startedWallMs: number,
+  clock: RunClock,
+  endMs: number,
+): SeriesRow {
+  return {
+    ...{ query: MONITORING_STARTED, kind: 'observed', phase: null, labels: JSON.stringify({ component }) },
+    ...{ t_us: Math.round(endMs * 1000), value: Math.round(startedWallMs - clock.originWallMs) / 1000 },
+  };
 }
 
 /** Rows or lines that were written to each file of the bundle. */

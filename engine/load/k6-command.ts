@@ -48,8 +48,11 @@ function shardArguments({ index, of }: { index: number; of: number }): string[] 
   ];
 }
 
-/** All of k6's environment: nothing is inherited, so that no K6_* or proxy variable of the user changes a run. */
-export function k6Environment(home: string): Record<string, string> {
+/**
+ * All of k6's environment: nothing is inherited, so that no K6_* or proxy variable of the user changes a run.
+ * @param heapMiB from so much memory on k6 collects its garbage as often as it must
+ */
+export function k6Environment(home: string, heapMiB = 2048): Record<string, string> {
   return {
     // k6 reads a configuration file there.
     HOME: home,
@@ -59,6 +62,6 @@ export function k6Environment(home: string): Record<string, string> {
     K6_AUTO_EXTENSION_RESOLUTION: 'false',
     // k6's heap is small and short-lived: collecting it less often saves a tenth of its CPU time and more.
     GOGC: '400',
-    GOMEMLIMIT: '2GiB',
+    GOMEMLIMIT: `${heapMiB}MiB`,
   };
 }

@@ -1,6 +1,6 @@
 /** Real k6, each as in a pod: a directory of this host stands for one, with bash in it. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePorts } from '../../base/ports.ts';
 import type { Stream } from '../../evidence/plan.ts';
+import { POD_MEMORY_MIB } from '../../targets/kind/load-pods.ts';
 import type { LoadPod } from '../../targets/target.ts';
 import { resolveTool } from '../../tools/resolve.ts';
 import { importRequests } from './import.ts';
@@ -169,6 +170,29 @@ test('is stopped in the middle, in every pod', async () => {
   const sent = rows.flatMap((r) => (r.outcome === 'unsent' ? [] : [String(r.event_id)]));
   const differ = [...sent.filter((id) => !ids.includes(id)), ...ids.filter((id) => !sent.includes(id))];
   expect(differ.length).toBeLessThanOrEqual(2);
+});
+
+test('ends with the first k6 that does not end well: the others are stopped', async () => {
+  const streams = [stream('web', 'events', [['baseline', 60_000, 10]])];
+  const load = await start(streams, await pods(2));
+  const origin = await load.begin();
+  await expect.poll(() => ids.length, { timeout: 10_000 }).toBeGreaterThan(5);
+  process.kill(Number(await readFile(join(dir, 'pod-1', 'pid'), 'utf8')), 'SIGKILL');
+  const { exitCode, detail } = await load.done;
+  expect(exitCode).toBe(137);
+  expect(detail).toContain('in pod pod-1');
+  const { rows } = await imported(load, streams, origin);
+  expect(rows).toHaveLength(600);
+  expect(rows.filter((r) => r.outcome === 'ok').length).toBeGreaterThan(4);
+});
+
+test('k6 collects its garbage before its pod has no memory left', async () => {
+  await start([stream('web', 'events', [['baseline', 1000, 5]])], await pods(1));
+  const pid = await readFile(join(dir, 'pod-0', 'pid'), 'utf8');
+  const environment = await readFile(`/proc/${pid.trim()}/environ`, 'utf8');
+  const limitMiB = Number(/GOMEMLIMIT=(\d+)MiB/.exec(environment)?.[1]);
+  expect(limitMiB).toBeGreaterThan(0.5 * POD_MEMORY_MIB);
+  expect(limitMiB).toBeLessThan(0.9 * POD_MEMORY_MIB);
 });
 
 test.each([

@@ -38,8 +38,21 @@ export async function startLoadInPods(o: PodLoadOptions): Promise<LoadHandle> {
     for (const shard of shards) shard.giveUp((error as Error).message);
     throw error;
   }
-  const ends = Promise.all(shards.map((shard) => shard.ended));
-  const done = ends.then(worst);
+  // Once: a second signal would cut off k6's records.
+  let stopping: Promise<unknown> | undefined;
+  const stopAll = () => {
+    stopping ??= Promise.all(shards.map((shard) => shard.stop()));
+    return stopping;
+  };
+  let bad: LoadEnd | undefined;
+  const ends = shards.map(async (shard) => {
+    const end = await shard.ended;
+    if (end.exitCode === 0) return;
+    // What the others would still send is not the planned load; and a run is not to go on for long without it.
+    bad ??= end;
+    void stopAll();
+  });
+  const done = Promise.all(ends).then((): LoadEnd => bad ?? { exitCode: 0, detail: '' });
   const rawFiles = shards.map(({ records }) => records);
   const tail = new LiveTail(rawFiles);
   return {
@@ -53,14 +66,9 @@ export async function startLoadInPods(o: PodLoadOptions): Promise<LoadHandle> {
     },
     live: () => tail.read(),
     stop: async () => {
-      await Promise.all(shards.map((shard) => shard.stop()));
+      await stopAll();
       await done;
     },
     done,
   };
-}
-
-/** That of the first that did not end well. */
-function worst(ends: LoadEnd[]): LoadEnd {
-  return ends.find(({ exitCode }) => exitCode !== 0) ?? { exitCode: 0, detail: '' };
 }

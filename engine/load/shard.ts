@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HarnessError } from '../../base/errors.ts';
+import { POD_MEMORY_MIB } from '../../targets/kind/load-pods.ts';
 import type { LoadPod } from '../../targets/target.ts';
 import { k6Arguments, k6Environment } from './k6-command.ts';
 import { inPod, quoteShell } from './pod-shell.ts';
@@ -27,6 +28,13 @@ const STOP_MS = 5000;
 const TOLD_WITHIN_MS = 10_000;
 /** After k6's end, for the last of its records to come. */
 const FOLLOWED_WITHIN_MS = 30_000;
+/** The records of a k6 that was killed have no last line by which to know that they are all there. */
+const KILLED_FOLLOWED_WITHIN_MS = 3000;
+/** Of a shell: ended by a signal. */
+const KILLED = 128;
+
+/** Of a pod's memory: k6 has some beside Go's heap, and whatever is over the limit is killed. */
+const HEAP_SHARE = 0.75;
 
 export interface PodLoadOptions extends Omit<LoadOptions, 'env' | 'readyWithinMs'> {
   pods: LoadPod[];
@@ -91,7 +99,8 @@ export class Shard {
       ...{ script: 'load.tar', log: 'k6.log', apiPort, rawFile: 'k6.records', shard: this.shard },
       env: endpoints,
     });
-    const env = Object.entries(k6Environment(pod.directory)).map(([name, value]) => `${name}=${value}`);
+    const environment = k6Environment(pod.directory, Math.round(HEAP_SHARE * POD_MEMORY_MIB));
+    const env = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
     const command = ['env', '-i', ...env, './k6', ...args, '--paused'].map(quoteShell).join(' ');
     const run = `${command} >k6.stderr 2>&1 </dev/null & echo $! >pid; wait $!; echo $? >exit.new; mv exit.new exit`;
     // Lives on when the connection ends.
@@ -202,7 +211,8 @@ export class Shard {
 
   private async finish(exitCode: number): Promise<void> {
     this.exited = performance.now();
-    const enough = sleep(FOLLOWED_WITHIN_MS, undefined, { ref: false });
+    const withinMs = exitCode > KILLED ? KILLED_FOLLOWED_WITHIN_MS : FOLLOWED_WITHIN_MS;
+    const enough = sleep(withinMs, undefined, { ref: false });
     await Promise.race([this.following.catch(() => {}), enough]);
     const said = await inPod(this.pod, 'tail -n 20 k6.stderr k6.log 2>/dev/null').catch(() => '');
     await writeFile(this.said, said);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AlertChange } from '../../evidence/alerts.ts';
+import { MONITORING_STARTED } from '../../evidence/tables.ts';
 import type { SyntheticRun } from '../../evidence/testing.ts';
 import { historiesOf, merged } from './alert-history.ts';
 import { check, judged, keep } from './testing.ts';
@@ -337,6 +338,46 @@ describe('must-not-fire', () => {
       r.alerts.push(...fired('BuildFailureRateHigh', 25_000, 26_000));
     });
     expect(check(verdict, MUST_NOT).verdict).toBe('fail');
+  });
+});
+
+describe('a process that watches and was started anew in the run', () => {
+  const restarted = (component: string, change: (r: SyntheticRun) => void = () => {}) =>
+    judged((r) => {
+      for (const s of r.series)
+        if (s.query === MONITORING_STARTED && s.labels.includes(component)) s.value = 31.5;
+      change(r);
+    });
+  const silent = (r: SyntheticRun) => keep(r.alerts, () => false);
+
+  it('makes what Prometheus did not show unknown: what was pending began again', async () => {
+    const verdict = await restarted('prometheus');
+    for (const id of [MUST, MAY, MUST_NOT])
+      expect(check(verdict, id)).toMatchObject({
+        verdict: 'unknown',
+        message: expect.stringContaining('Prometheus was started anew at 31.5 s'),
+      });
+    expect(check(await restarted('prometheus', silent), MUST).verdict).toBe('unknown');
+    const fires = await restarted('prometheus', (r) =>
+      r.alerts.push(...fired('BuildFailureRateHigh', 25_000, 26_000)),
+    );
+    expect(check(fires, MUST_NOT).verdict).toBe('fail');
+  });
+
+  it('makes what Alertmanager did not deliver in time unknown, and nothing else', async () => {
+    expect((await restarted('alertmanager')).verdict).toBe('pass');
+    expect(check(await restarted('alertmanager', silent), MUST)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('Alertmanager was started anew at 31.5 s'),
+    });
+  });
+
+  it('is not known of without Prometheus saying when it was started', async () => {
+    const verdict = await judged((r) => keep(r.series, (s) => s.query !== MONITORING_STARTED));
+    expect(check(verdict, MUST_NOT)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('nobody knows whether Prometheus was started anew'),
+    });
   });
 });
 

@@ -6,7 +6,7 @@
 import { checkId } from '../../evidence/check-ids.ts';
 import { quote } from '../../evidence/duckdb.ts';
 import type { AlertContract } from '../../evidence/plan.ts';
-import { FILES } from '../../evidence/tables.ts';
+import { FILES, MONITORING_STARTED } from '../../evidence/tables.ts';
 import type { AlertResult, Check } from '../../evidence/verdict.ts';
 import {
   conclude,
@@ -74,6 +74,7 @@ export async function checkAlerts(c: Context): Promise<Finding> {
         if (findings.absent.length > 0) findings.blocking.push(...(await loadProblems(c)));
       } else if (contract.expect === 'may-fire') timings = judgeMayFire(setting, findings);
       else judgeMustNotFire(setting, findings, strangers.includes(contract.alert));
+      if (findings.absent.length > 0) findings.blocking.push(...(await newAlertmanager(c)));
       const window = { fromMs: 0, toMs: rounded(setting.endMs) ?? 0 };
       return {
         ...conclude(findings),
@@ -134,7 +135,29 @@ async function evaluationProblems(c: Context, { alert, expect }: AlertContract):
     return [
       `${failed} evaluations failed in the group of its rule, which may have been blind then (Prometheus's log says why)`,
     ];
-  return gapProblems(c, 'run');
+  return [...(await newPrometheus(c)), ...(await gapProblems(c, 'run'))];
+}
+
+/** What was pending when Prometheus ended begins anew with the next one: an alert with a `for` may never get to firing. */
+async function newPrometheus(c: Context): Promise<string[]> {
+  const at = await startedMs(c, 'prometheus');
+  if (at === null) return ['nobody knows whether Prometheus was started anew in the run'];
+  return at > 0 ? [`Prometheus was started anew at ${seconds(at)}: what was pending then began again`] : [];
+}
+
+/** A new one knows nothing of what was to be delivered; what was delivered all the same stands for itself. */
+async function newAlertmanager(c: Context): Promise<string[]> {
+  const at = await startedMs(c, 'alertmanager');
+  return at !== null && at > 0 ? [`Alertmanager was started anew at ${seconds(at)}`] : [];
+}
+
+/** When the process that ran at the end was started, ms since the run's origin; null: it did not say. */
+async function startedMs(c: Context, component: 'prometheus' | 'alertmanager'): Promise<number | null> {
+  await c.needQuery(MONITORING_STARTED);
+  const { value } = await c.db.row<{ value: number | null }>(
+    `SELECT max(value) * 1000 AS value FROM series WHERE kind = 'observed' AND query = ${quote(MONITORING_STARTED)} AND (labels->>'$.component') = ${quote(component)}`,
+  );
+  return value;
 }
 
 /** What the harness counted of one rule; null: it did not. */

@@ -87,6 +87,25 @@ describe('load', () => {
     expect(check(verdict, 'load/invocations').verdict).toBe('pass');
   });
 
+  it('lies a little beyond the end of a phase when k6 began a little after the origin, and no more than it may be late', async () => {
+    // The last request of a phase is a period of 50 ms before its end.
+    const begun = (afterMs: number) =>
+      judged((r) => {
+        for (const x of of(r, 'invocations')) {
+          x.intended_us += afterMs * 1000;
+          x.sent_us = (x.sent_us as number) + afterMs * 1000;
+          x.done_us = (x.done_us as number) + afterMs * 1000;
+        }
+      }).then((verdict) => check(verdict, 'load/invocations'));
+    expect((await begun(63)).verdict).toBe('pass');
+    expect((await begun(99)).verdict).toBe('pass');
+    expect((await begun(101)).verdict).toBe('unknown');
+    expect(await begun(200)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('rows of baseline were intended outside of it'),
+    });
+  });
+
   it('one per cent unsent is tolerated by the plan', async () => {
     expect(
       check(await judged((r) => of(r, 'invocations').slice(0, 12).forEach(unsend)), 'load/invocations')

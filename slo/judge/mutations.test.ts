@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { EvidenceError } from '../../base/errors.ts';
 import { countedChecks } from '../../evidence/check-ids.ts';
 import { copySql, Database } from '../../evidence/duckdb.ts';
-import { HEARTBEAT } from '../../evidence/tables.ts';
+import { HEARTBEAT, MONITORING_STARTED } from '../../evidence/tables.ts';
 import { passingRun, type SyntheticRun, TIMES, writeBundle } from '../../evidence/testing.ts';
 import { judge, serializeVerdict, writeVerdict } from './index.ts';
 import { check, inDirectory, judged, keep } from './testing.ts';
@@ -470,6 +470,11 @@ describe('lost rows', () => {
       'evaluations of one rule',
       (r) =>
         keep(r.series, (s) => !(s.query === 'rule_evaluations' && s.labels.includes('BuildFailureRateHigh'))),
+      'alert/BuildFailureRateHigh/must-not-fire',
+    ],
+    [
+      'when Prometheus was started',
+      (r) => keep(r.series, (s) => !(s.query === MONITORING_STARTED && s.labels.includes('prometheus'))),
       'alert/BuildFailureRateHigh/must-not-fire',
     ],
     [

@@ -192,6 +192,50 @@ describe('quantiles', () => {
     expect(check(verdict, p95('run')).verdict).toBe('pass');
   });
 
+  it('are unknown when they depend on how late the generator was', async () => {
+    const late = (change: (r: SyntheticRun) => void = () => {}) =>
+      judged((r) => {
+        objective(r, 'function-p95').target = 0.1;
+        Object.assign(objective(r, 'function-errors'), {
+          indicator: {
+            type: 'ratio',
+            good: 'ok AND latency_s < 0.1',
+            total: { table: 'requests', where: "stream = 'invocations'" },
+          },
+        });
+        for (const x of invocations(r, 'baseline').slice(0, 30)) {
+          x.sent_us = x.intended_us + 200_000;
+          x.done_us = x.sent_us + 10_000;
+        }
+        change(r);
+      });
+    const open = await late();
+    for (const id of [p95('baseline'), errors('baseline')])
+      expect(check(open, id)).toMatchObject({
+        verdict: 'unknown',
+        message: expect.stringContaining('the generator was late (invocations: p99 200 ms, 50 ms may be)'),
+      });
+    // What is wrong from the sending on as well is the platform's own.
+    const slow = await late((r) => {
+      for (const x of invocations(r, 'baseline').slice(0, 30)) x.done_us = (x.sent_us as number) + 150_000;
+    });
+    // A load that was sent as it should be: the intended start counts.
+    const trusted = await late((r) => {
+      r.plan.load.maxLatenessMs = 250;
+    });
+    // Another stream's generator was late.
+    const other = await late((r) => {
+      for (const x of invocations(r, 'baseline').slice(0, 30)) {
+        x.sent_us = x.intended_us;
+        x.done_us = x.sent_us + 210_000;
+      }
+      for (const x of r.requests.filter((q) => q.stream === 'builds'))
+        Object.assign(x, { sent_us: x.intended_us + 200_000, done_us: x.intended_us + 300_000 });
+    });
+    for (const verdict of [slow, trusted, other])
+      for (const id of [p95('baseline'), errors('baseline')]) expect(check(verdict, id).verdict).toBe('fail');
+  });
+
   it('count an accepted event that was never processed as worse than any', async () => {
     const verdict = await judged((r) => {
       Object.assign(objective(r, 'function-p95'), {

@@ -1,14 +1,15 @@
 /**
  * Objectives: each in each of its phases. Where the evidence can be read in two ways (requests that the generator did not
- * send), it is read both ways, and the objective is unknown when the answer depends on it. A pass in a phase that an unproven
+ * send, or sent too late), it is read both ways, and the objective is unknown when the answer depends on it. A pass in a phase that an unproven
  * fault covers is unknown; a fail stays a fail.
  */
 import { checkId } from '../../evidence/check-ids.ts';
-import type { Objective } from '../../evidence/plan.ts';
+import type { Indicator, Objective } from '../../evidence/plan.ts';
 import type { Check, Evidence, ObjectiveResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
 import { gapProblems, gaugeGapProblems } from './heartbeat.ts';
 import { measure, type Reading } from './indicators.ts';
+import { lateStreams } from './load.ts';
 import { compare, OP_SIGN, rounded, text } from './numbers.ts';
 
 export async function checkObjectives(c: Context): Promise<Finding> {
@@ -34,7 +35,9 @@ export async function checkObjectives(c: Context): Promise<Finding> {
           reading = (await readings).get(phase);
           if (!reading)
             return { verdict: 'unknown', message: `nothing was measured in ${phase}`, evidence: [] };
-          const judged = judgeReading(objective, reading);
+          let judged = judgeReading(objective, reading);
+          if (judged[0] === 'fail')
+            judged = (await withoutLateness(c, objective, phase, judged[1])) ?? judged;
           const evidence: Evidence[] = [
             {
               ...reading.evidence,
@@ -74,6 +77,31 @@ async function gapsOf(c: Context, { indicator }: Objective, phase: string): Prom
   if (indicator.type !== 'series') return [];
   const gauge = indicator.kind === 'range' ? await gaugeGapProblems(c, phase, indicator.query) : [];
   return [...(await gapProblems(c, phase)), ...gauge];
+}
+
+/**
+ * Latency counts from the intended start, so what the generator itself was late by is in it. Where it was later than it may be, a fail
+ * must hold from the sending on as well; where it was not, the intended start rules. @returns null: it stays a fail
+ */
+async function withoutLateness(
+  c: Context,
+  o: Objective,
+  phase: string,
+  failed: string,
+): Promise<[Verdict, string] | null> {
+  const { indicator } = o;
+  if (indicator.type === 'series') return null;
+  const { table, where } = indicator.type === 'ratio' ? indicator.total : indicator.rows;
+  if (table !== 'requests') return null;
+  const late = await lateStreams(c, where);
+  if (late.length === 0) return null;
+  const served = JSON.parse(JSON.stringify(indicator).replaceAll(/\blatency_s\b/g, 'service_s')) as Indicator;
+  const reading = (await measure(c, { ...o, indicator: served, phases: [phase] })).get(phase);
+  if (!reading || judgeReading(o, reading)[0] === 'fail') return null;
+  return [
+    'unknown',
+    `${failed}; ${text(reading.measured)} by the time from sending: the generator was late (${late.join('; ')}), and the answer depends on it`,
+  ];
 }
 
 function judgeReading(o: Objective, r: Reading): [Verdict, string] {

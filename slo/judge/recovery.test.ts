@@ -32,6 +32,9 @@ function outage(r: SyntheticRun, backMs: number, { held = false, noise = 0 } = {
   }
 }
 
+const unsend = (x: SyntheticRun['requests'][number]) =>
+  Object.assign(x, { sent_us: null, done_us: null, status: null, outcome: 'unsent', event_id: null });
+
 const measuredOf = async (change: (r: SyntheticRun) => void) => (await judged(change)).recovery[0];
 
 describe('recovery of requests', () => {
@@ -130,6 +133,27 @@ describe('recovery of requests', () => {
         for (const c of r.plan.recovery) c.rtoMs = 17_000;
       }),
     ).toMatchObject({ verdict: 'unknown' });
+  });
+
+  it('is unknown when it depends on requests that were not sent', async () => {
+    const unsentFrom = (fromMs: number, backMs: number) =>
+      judged((r) => {
+        outage(r, backMs);
+        for (const x of r.requests.filter((q) => q.intended_us >= fromMs * 1000)) unsend(x);
+      }).then((verdict) => check(verdict, 'recovery/calls-back'));
+    // The generator dies, and the platform had been back for long, or might have come back in time.
+    expect(await unsentFrom(45_100, 41_000)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringMatching(
+        /it did not last.*without the 298 requests that were not sent: recovered/,
+      ),
+    });
+    expect((await unsentFrom(43_050, 1e9)).verdict).toBe('unknown');
+    expect((await unsentFrom(reverted, 41_000)).verdict).toBe('unknown');
+    // Back since 47 s, so the good windows are cut short; that it was still away at the limit was seen.
+    expect((await unsentFrom(49_200, 47_000)).verdict).toBe('unknown');
+    expect((await unsentFrom(52_000, 49_100)).verdict).toBe('fail');
+    expect((await unsentFrom(50_000, 1e9)).verdict).toBe('fail');
   });
 
   it('is unknown without rows after the revert, without a revert, and when the fault is not proven', async () => {

@@ -89,31 +89,68 @@ export async function checkRecovery(c: Context): Promise<Finding> {
 
 const unknown = (message: string): Judgement => ({ verdict: 'unknown', message, evidence: [] });
 
+interface Asked {
+  r: RecoveryContract;
+  table: 'requests' | 'ledger';
+  fault: FaultFacts;
+  fromMs: number;
+  limitMs: number;
+}
+
+interface Judged {
+  judgement: Judgement;
+  times: Measured;
+}
+
+/** A generator that died makes bad windows of its own: whether the platform failed must not depend on what was not sent. */
 async function judge(
   c: Context,
   r: RecoveryContract,
   fault: FaultFacts,
   fromMs: number,
   limitMs: number,
-): Promise<{ judgement: Judgement; times: Measured }> {
-  if (r.total.table === 'scaling')
+): Promise<Judged> {
+  const { table } = r.total;
+  if (table === 'scaling')
     return { judgement: unknown('recovery can not be measured from scaling'), times: NOTHING };
-  await c.need(r.total.table);
+  await c.need(table);
+  const asked = { r, table, fault, fromMs, limitMs };
+  const all = await rowsSql(c, r, fault, Math.round(fromMs * 1000));
+  const judged = await judgeRows(c, asked, all);
+  if (judged.judgement.verdict !== 'fail') return judged;
+  const { unsent, last } = await c.db.row<{ unsent: number; last: number | null }>(
+    `SELECT count(*) FILTER (unsent) AS unsent, max(clock) FILTER (NOT unsent) AS last FROM (${all})`,
+  );
+  if (unsent === 0) return judged;
+  const sent = `SELECT * FROM (${all}) WHERE NOT unsent`;
+  const without = await judgeRows(c, asked, sent, (last ?? fromMs * 1000) / 1000);
+  if (without.judgement.verdict === 'fail') return judged;
+  const message = `${judged.judgement.message}; without the ${unsent} requests that were not sent: ${without.judgement.message}: the answer depends on them`;
+  return { ...judged, judgement: { ...judged.judgement, verdict: 'unknown', message } };
+}
+
+/** @param rowsEndMs of the last of them, when they may end before the run does: windows from there on prove nothing */
+async function judgeRows(
+  c: Context,
+  { r, table, fault, fromMs, limitMs }: Asked,
+  rows: string,
+  rowsEndMs = Number.POSITIVE_INFINITY,
+): Promise<Judged> {
   const fromUs = Math.round(fromMs * 1000);
   const windowUs = Math.round(r.windowMs * 1000);
-  const rows = await rowsSql(c, r, fault, fromUs);
   const windowsSql = `SELECT (clock - ${fromUs}) // ${windowUs} AS k, count(*) AS n, count(*) FILTER (good) AS good FROM (${rows}) GROUP BY k ORDER BY k`;
   const windows = await c.db.rows<WindowRow>(windowsSql);
   // What recovers with the revert says nothing of a recovery that is to come without it.
   const endMs = r.from === 'injection' ? fault.revertingMs : null;
-  const lastK = Math.floor(((endMs ?? c.window('run')?.endMs ?? 0) * 1000 - fromUs) / windowUs) - 1;
+  const lastMs = Math.min(endMs ?? c.window('run')?.endMs ?? 0, rowsEndMs);
+  const lastK = Math.floor((lastMs * 1000 - fromUs) / windowUs) - 1;
   const good = new Set(windows.filter((w) => w.k <= lastK && w.good / w.n >= r.target).map((w) => w.k));
   const first = (r.from === 'injection' ? lastStreak : firstStreak)(good, lastK, r.windows);
   const count = windows.reduce((sum, w) => sum + w.n, 0);
   const evidence = [
     {
-      file: FILES[r.total.table],
-      query: standalone(windowsSql, r.total.table),
+      file: FILES[table],
+      query: standalone(windowsSql, table),
       window: { fromMs: rounded(fromMs) ?? 0, toMs: rounded(fromMs + (lastK + 1) * r.windowMs) ?? 0 },
       samples: count,
     },
@@ -179,18 +216,18 @@ async function judge(
   return say('pass', `recovered ${seconds(tookMs)} after the ${r.from}, at most ${seconds(limitMs)}`, times);
 }
 
-/** Rows from that instant on, as (clock, good, seen): integers of microseconds and a boolean that is never NULL. */
+/** Rows from that instant on, as (clock, good, seen, id, unsent): integers of microseconds, and booleans that are never NULL. */
 async function rowsSql(c: Context, r: RecoveryContract, fault: FaultFacts, fromUs: number): Promise<string> {
   const good = `coalesce((${r.good}), false)`;
   if (r.total.table === 'requests') {
-    return `SELECT intended_us AS clock, ${good} AND NOT unsent AND done_us IS NOT NULL AS good, done_us AS seen, event_id AS id FROM requests WHERE coalesce((${r.total.where}), unsent) AND intended_us >= ${fromUs}`;
+    return `SELECT intended_us AS clock, ${good} AND NOT unsent AND done_us IS NOT NULL AS good, done_us AS seen, event_id AS id, unsent FROM requests WHERE coalesce((${r.total.where}), unsent) AND intended_us >= ${fromUs}`;
   }
   const before = Math.round((fault.injectingMs ?? 0) * 1000);
   const { longest } = await c.db.row<{ longest: number | null }>(
     `SELECT max(first_processed_us - sent_us) AS longest FROM ledger WHERE (${r.total.where}) AND first_processed_us < ${before}`,
   );
   const timely = (longest ?? 0) + Math.round(r.windowMs * 1000);
-  return `SELECT sent_us AS clock, ${good} AND coalesce(first_processed_us - sent_us <= ${timely}, false) AS good, first_processed_us AS seen, event_id AS id FROM ledger WHERE (${r.total.where}) AND sent_us >= ${fromUs}`;
+  return `SELECT sent_us AS clock, ${good} AND coalesce(first_processed_us - sent_us <= ${timely}, false) AS good, first_processed_us AS seen, event_id AS id, false AS unsent FROM ledger WHERE (${r.total.where}) AND sent_us >= ${fromUs}`;
 }
 
 function firstStreak(good: ReadonlySet<number>, lastK: number, length: number): number | null {

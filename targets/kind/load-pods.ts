@@ -11,16 +11,22 @@ const DIRECTORY = '/load';
 const READY_WITHIN_S = 120;
 /** Little, so that they find room beside what measures; they may use what is there. */
 const CPU = '50m';
-const MEMORY = '1Gi';
+export const POD_MEMORY_MIB = 1024;
 
 /**
  * They go with the namespace.
+ * @param onControlPlane where there is room: no fault takes them there. Not on a cluster of others, whose control plane would be loaded too
  * @throws HarnessError when they do not come up, with what the cluster says of it
  */
 export async function makeLoadPods(
   cluster: Kubernetes,
   { kubectl, kubeconfig }: Way,
-  { namespace, image, runId }: { namespace: string; image: string; runId: string },
+  {
+    namespace,
+    image,
+    runId,
+    onControlPlane,
+  }: { namespace: string; image: string; runId: string; onControlPlane: boolean },
   count: number,
 ): Promise<LoadPod[]> {
   await cluster.apply([
@@ -34,14 +40,16 @@ export async function makeLoadPods(
           metadata: { labels: { app: NAME } },
           spec: {
             ...{ restartPolicy: 'Never', automountServiceAccountToken: false, enableServiceLinks: false },
-            // Where no fault takes them.
-            ...RATHER_ON_CONTROL_PLANE,
+            ...(onControlPlane ? RATHER_ON_CONTROL_PLANE : {}),
             terminationGracePeriodSeconds: 0,
             securityContext: { fsGroup: 65_532 },
             containers: [
               {
                 ...{ name: 'k6', image, command: ['sleep', 'infinity'] },
-                resources: { requests: { cpu: CPU, memory: '128Mi' }, limits: { memory: MEMORY } },
+                resources: {
+                  requests: { cpu: CPU, memory: '128Mi' },
+                  limits: { memory: `${POD_MEMORY_MIB}Mi` },
+                },
                 volumeMounts: [{ name: 'load', mountPath: DIRECTORY }],
                 securityContext: {
                   ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
