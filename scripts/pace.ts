@@ -41,6 +41,9 @@ const THROTTLED: Pace = {
   loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.045'],
 };
 
+/** So many builds that more than a hundred wait: fewer make no RabbitMQQueueBacklog. */
+const HUNDRED: Pace = { ...BACKLOG, loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.032'] };
+
 /** Of these builds most find no source and cost little; BuildFailureRateHigh wants ten of them in its window. */
 const CHEAP: Pace = { timeScale: TIME_SCALE, loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['0.1'] };
 
@@ -50,7 +53,7 @@ export const PACES: ReadonlyMap<string, Pace> = new Map([
   ['scale-to-zero-burst', SPINE],
   ['steady-control', CONTROL],
   ['builds-rabbitmq-partition', BACKLOG],
-  ['builds-builder-killed', BACKLOG],
+  ['builds-builder-killed', HUNDRED],
   ['builds-registry-throttled', THROTTLED],
   ['builds-parser-missing', CHEAP],
   ['kaniko-killed', CLUSTER],
