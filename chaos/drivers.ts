@@ -52,8 +52,11 @@ export interface NetworkDriver {
   rehearse(fault: string, component: string): Promise<void>;
   /** Undo of `blackhole`, known before it is done. */
   undoOf(fault: string): UndoOperation;
-  /** Packets to and from the component's service port vanish in both directions; nothing is refused. */
-  blackhole(fault: string, component: string): Promise<void>;
+  /**
+   * Packets to and from the component's service port vanish in both directions; nothing is refused.
+   * @param plannedMs until `restore`; where something else than this machine keeps it up, it ends by itself some time after
+   */
+  blackhole(fault: string, component: string, plannedMs?: number): Promise<void>;
   restore(fault: string): Promise<void>;
   /** Where the platform reaches the component. */
   address(component: string): Address;

@@ -17,8 +17,12 @@ export interface Impact {
   /** On a target without namespaces, a process counts as a pod. */
   pods: { namespace?: string; name: string }[];
   nodes: string[];
-  /** Of a workload's replicas, those that are hit. */
-  workloads: { name: string; hit: number; of: number }[];
+  /** Of a workload's replicas, those that are hit, and, where it is known, others that serve nobody already. */
+  workloads: { name: string; hit: number; unready?: number; of: number }[];
+  /** Why somebody has frozen a namespace that it reaches; absent: nobody has, or it reaches none but those that are watched anyway. */
+  frozen?: string;
+  /** Other faults of the run whose part is in it. */
+  besides?: string[];
 }
 
 /** Asked by a fault right before each of its acts. @throws GuardrailError when the user's guardrails do not allow it */
@@ -31,8 +35,8 @@ export interface ArmedFault {
   rehearse?(): Promise<void>;
   /** Looks at what there is right now, just before `undo` is asked for and written to disk; changes nothing. */
   prepare?(): Promise<void>;
-  /** Asks `allow` before it acts, and each time before it acts again. @returns what was done */
-  inject(allow: Allow): Promise<string>;
+  /** Asks `allow` before it acts, and each time before it acts again. @param plannedMs until the revert @returns what was done */
+  inject(allow: Allow, plannedMs?: number): Promise<string>;
   revert(): Promise<void>;
   /** Looks at the effect through the victim's own door, not through the injector. Must answer within about 500 ms. */
   probe(): Promise<Observation>;
@@ -71,8 +75,8 @@ export interface Abilities {
   cluster?: {
     /** Of the platform. */
     namespace: string;
-    /** What holds the pods of each component: its namespace, and the kind as RBAC has it, `deployments`. */
-    owners: Record<string, { namespace: string; resource: string }>;
+    /** What holds the pods of each component: its namespace, the kind as RBAC has it, `deployments`, and its name, where that is known. */
+    owners: Record<string, { namespace: string; resource: string; name?: string }>;
     workers: number;
     /** Processors of all nodes; nodes that are containers of one host share them. */
     cores: number;
@@ -80,6 +84,8 @@ export interface Abilities {
     machines: boolean;
     /** Components that this host can ask something of. */
     doors: string[];
+    /** Components that this host asks over HTTP whether they are ready; whether others answer is looked for from within a pod. Absent: none. */
+    readyDoors?: string[];
     /** Components whose containers have a shell, from which can be looked as they see it. */
     shells: string[];
     /** Queueing disciplines that the nodes' kernel has, of those that faults need. */

@@ -42,6 +42,47 @@ it('asks for what the faults need, each verb once, and for nothing where there i
   ]);
 });
 
+it('asks for the way into pods only where a look needs it', () => {
+  const heard = { ...abilities, cluster: { ...cluster, readyDoors: ['builder'] } };
+  const into = (faults: Parameters<typeof faultRights>[0]) =>
+    faultRights(faults, heard).some(({ resources }) => resources.includes('pods/exec'));
+  const podKilled = (component: string) => ({ kind: 'pod-killed', params: { component } });
+  expect([into([killed('builder')]), into([killed('activator')])]).toEqual([false, true]);
+  expect([into([podKilled('builder')]), into([podKilled('rabbitmq')])]).toEqual([false, true]);
+  expect(into([{ kind: 'pod-killed', params: { component: 'builder', which: 'leader' } }])).toBe(false);
+  // Its pods are still to be found, and deleted.
+  expect(faultRights([killed('builder')], heard)[0]).toMatchObject({ verbs: ['delete', 'get', 'list'] });
+});
+
+it('lets what the run did not make be scaled by its name alone', () => {
+  const owners = { activator: { namespace: 'serving', resource: 'deployments', name: 'activator' } };
+  const rights = faultRights([killed('activator'), { kind: 'dns-gone', params: {} }], {
+    ...abilities,
+    cluster: { ...cluster, owners },
+  });
+  const rules = rightsManifests(rights, { name: 'faults', namespace: 'lab' })
+    .filter(({ kind }) => kind === 'Role')
+    .flatMap(({ metadata, rules }) =>
+      (rules as object[]).map((rule) => ({ in: metadata.namespace, ...rule })),
+    );
+  const apps = rules.filter((rule) => JSON.stringify(rule).includes('"apps"'));
+  expect(apps).toEqual([
+    ...[
+      ['kube-system', 'coredns'],
+      ['serving', 'activator'],
+    ].flatMap(([namespace, name]) => [
+      {
+        ...{ in: namespace, apiGroups: ['apps'], resources: ['deployments'] },
+        ...{ resourceNames: [name], verbs: ['get'] },
+      },
+      {
+        ...{ in: namespace, apiGroups: ['apps'], resources: ['deployments/scale'] },
+        ...{ resourceNames: [name], verbs: ['get', 'patch', 'update'] },
+      },
+    ]),
+  ]);
+});
+
 it('asks for nothing on a target that is no cluster', () => {
   const { cluster: _, ...local } = abilities;
   expect(faultRights([killed('builder')], local)).toEqual([]);

@@ -9,6 +9,8 @@ export interface Right {
   /** API group; '' is the core. */
   group: string;
   resources: string[];
+  /** Of these objects alone; absent: of all. */
+  names?: string[];
   verbs: string[];
 }
 
@@ -34,17 +36,21 @@ export const lookFrom = (cluster: ClusterAbilities): Right[] => [
   },
 ];
 
-/** To set how many pods something holds. @param resource in the plural */
-export const scaling = (namespace: string, resource: string): Right[] => [
-  { ...{ namespace, group: 'apps', resources: [resource] }, verbs: ['get'] },
-  { ...{ namespace, group: 'apps', resources: [`${resource}/scale`] }, verbs: ['get', 'patch', 'update'] },
-];
+/** To see whether a component answers; where this host asks it over HTTP, the cluster's API has no part in it. */
+export const lookAt = (cluster: ClusterAbilities, component: unknown): Right[] =>
+  cluster.readyDoors?.includes(String(component)) ? [] : lookFrom(cluster);
+
+/** To set how many pods something holds. @param resource in the plural @param name absent: of each of its kind */
+export const scaling = (namespace: string, resource: string, name?: string): Right[] => {
+  const what = { namespace, group: 'apps', ...(name === undefined ? {} : { names: [name] }) };
+  return [
+    { ...what, resources: [resource], verbs: ['get'] },
+    { ...what, resources: [`${resource}/scale`], verbs: ['get', 'patch', 'update'] },
+  ];
+};
 
 /** @throws HarnessError for a component that the target does not have, which `refuse` would have said */
-export function ownerOf(
-  cluster: ClusterAbilities,
-  component: unknown,
-): { namespace: string; resource: string } {
+export function ownerOf(cluster: ClusterAbilities, component: unknown): ClusterAbilities['owners'][string] {
   const owner = cluster.owners[String(component)];
   if (owner === undefined) throw new HarnessError(`nothing holds a component "${component}"`);
   return owner;
@@ -55,7 +61,7 @@ export function merged(rights: readonly Right[]): Right[] {
   const verbsOf = new Map<string, { right: Right; verbs: Set<string> }>();
   for (const right of rights)
     for (const resource of right.resources) {
-      const key = JSON.stringify([right.namespace ?? '', right.group, resource]);
+      const key = JSON.stringify([right.namespace ?? '', right.group, resource, right.names ?? []]);
       const known = verbsOf.get(key) ?? { right: { ...right, resources: [resource] }, verbs: new Set() };
       for (const verb of right.verbs) known.verbs.add(verb);
       verbsOf.set(key, known);
@@ -86,7 +92,10 @@ export function rightsManifests(rights: readonly Right[], subject: Subject): Rba
   return [...byNamespace].flatMap(([namespace, some]) => {
     const prefix = namespace === undefined ? 'Cluster' : '';
     const metadata = { name: subject.name, ...(namespace === undefined ? {} : { namespace }) };
-    const rules = some.map(({ group, resources, verbs }) => ({ apiGroups: [group], resources, verbs }));
+    const rules = some.map(({ group, resources, names, verbs }) => ({
+      ...{ apiGroups: [group], resources, verbs },
+      ...(names === undefined ? {} : { resourceNames: names }),
+    }));
     return [
       { apiVersion: `${RBAC}/v1`, kind: `${prefix}Role`, metadata, rules },
       {

@@ -113,7 +113,7 @@ function addValue(labels: Labels, label = '', value = ''): void {
 function scraped(): { jobs: string[]; cadvisor: string[] } {
   const manifests = prometheus({
     ...{ namespace: NAMESPACE, image: '', rules: '', targets: [] },
-    ...{ nodes: ['node'], kubeStateMetrics: true, onControlPlane: true },
+    ...{ nodes: [{ name: 'node', address: '' }], kubeStateMetrics: true, onControlPlane: true },
     ...{ scrapeMs: 30_000, evaluationMs: 30_000, timeScale: 1 },
   });
   const files = manifests.find(({ kind }) => kind === 'ConfigMap') as unknown as {

@@ -6,6 +6,7 @@ import { EvidenceError } from '../base/errors.ts';
 import type { Allow, ArmedFault, Impact } from '../chaos/fault.ts';
 import { GuardrailError } from '../chaos/guardrails/guard.ts';
 import { pendingUndos, UndoLog } from '../chaos/undo/log.ts';
+import { JournalEntry } from '../evidence/journal.ts';
 import type { PlannedFault } from '../evidence/plan.ts';
 import { FaultLife } from './fault-life.ts';
 import { Journal } from './journal.ts';
@@ -62,8 +63,8 @@ function life(
   let looks = 0;
   const armed: ArmedFault = {
     undo: [],
-    async inject(allow) {
-      const detail = await inject(allow);
+    async inject(allow, plannedMs) {
+      const detail = await inject(allow, plannedMs);
       done.push('injected');
       there = !invisible;
       return detail;
@@ -95,11 +96,14 @@ const entries = () =>
 const types = () => entries().map(({ type }) => type);
 
 describe('the life of a fault', () => {
-  it('says what it takes before it acts', async () => {
-    const { it: fault, refused } = life(async (allow) => {
+  it('says what it takes before it acts, and is told for how long it is to last', async () => {
+    let lasts: number | undefined;
+    const act: ArmedFault['inject'] = async (allow, plannedMs) => {
+      lasts = plannedMs;
       allow(IMPACT);
       return 'done';
-    });
+    };
+    const { it: fault, refused } = life(act, undefined, { injectMs: 400, revertMs: 1000 });
     await fault.begin();
     await fault.end();
     expect(types()).toEqual([
@@ -115,6 +119,67 @@ describe('the life of a fault', () => {
     ]);
     expect(entries()[2]).toMatchObject({ pods: ['ns/a', 'b'], nodes: ['n'], workloads: IMPACT.workloads });
     expect(refused).toEqual([]);
+    expect(lasts).toBe(600);
+  });
+
+  it('asks for what it takes together with the faults of the run that are not over', async () => {
+    const node = (name: string): Impact => ({ pods: [], nodes: [name], workloads: [] });
+    const guard: Allow = ({ nodes }) => {
+      if (nodes.length > 1) throw new GuardrailError([`too many: ${nodes.join(', ')}`], 'g.yaml');
+    };
+    const drain = (name: string, of: string) =>
+      life(
+        async (allow) => {
+          allow(node(name));
+          return 'drained';
+        },
+        guard,
+        { name: of },
+      );
+    const first = drain('one', 'first');
+    await first.it.begin();
+    const second = drain('two', 'second');
+    await second.it.begin();
+    expect(second.refused).toEqual([expect.stringContaining('too many: two, one')]);
+    // What both take is taken once.
+    const again = drain('one', 'again');
+    await again.it.begin();
+    expect(again.refused).toEqual([]);
+    await again.it.end();
+    await first.it.end();
+    const third = drain('two', 'third');
+    await third.it.begin();
+    expect(third.refused).toEqual([]);
+  });
+
+  it('writes no more of what it takes than the journal has room for', async () => {
+    const { it: fault } = life(async (allow) => {
+      allow({ ...IMPACT, workloads: [{ name: 'w', hit: 1, unready: 1, of: 3 }] });
+      return 'done';
+    });
+    await fault.begin();
+    const found = entries().find(({ type }) => type === 'fault.impact');
+    expect(JournalEntry.parse(found)).toMatchObject({ workloads: IMPACT.workloads });
+  });
+
+  it('says which field is set back, and not to what: some keep tokens there', async () => {
+    const { it: fault, armed } = life(async (allow) => {
+      allow(IMPACT);
+      return 'done';
+    });
+    armed.undo.push({
+      ...{
+        op: 'patch-object',
+        kubectl: 'k',
+        kubeconfig: 'c',
+        object: 'deployment/it',
+        patch: '{"a":"hunter2"}',
+      },
+      ...{ field: '{.spec.command}', value: '["--token=hunter2"]' },
+    });
+    await fault.begin();
+    expect(entries()[0]).toMatchObject({ undo: 'set {.spec.command} of deployment/it back to what it was' });
+    expect(readFileSync(join(directory, 'journal.ndjson'), 'utf8')).not.toContain('hunter2');
   });
 
   it('takes one failed look before it for no proof, and looks again', async () => {

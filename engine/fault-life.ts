@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EvidenceError, HarnessError } from '../base/errors.ts';
-import type { Allow, ArmedFault } from '../chaos/fault.ts';
-import { GuardrailError } from '../chaos/guardrails/guard.ts';
+import type { Allow, ArmedFault, Impact } from '../chaos/fault.ts';
+import { GuardrailError, together } from '../chaos/guardrails/guard.ts';
 import type { UndoLog } from '../chaos/undo/log.ts';
-import { carryOut, describeUndo, takeForced } from '../chaos/undo/operations.ts';
+import { carryOut, describeUndo, takeForced, type UndoOperation } from '../chaos/undo/operations.ts';
 import type { PlannedFault } from '../evidence/plan.ts';
 import type { Journal } from './journal.ts';
 
@@ -21,6 +21,9 @@ const NOT = {
   'fault.effect-held': 'fault.effect-lost',
   'fault.effect-gone': 'fault.effect-not-gone',
 } as const;
+
+/** What faults have taken and not yet given back, of each run: its faults share its journal. */
+const TAKEN = new WeakMap<Journal, Map<string, Impact>>();
 
 export type FaultState = 'planned' | 'active' | 'over';
 
@@ -80,13 +83,14 @@ export class FaultLife {
       if (this.isOver()) return;
       for (const undo of this.armed.undo) {
         this.undoIds.push(this.undoLog.record(`fault ${fault}`, undo));
-        this.journal.write({ type: 'fault.undo-recorded', fault, undo: describeUndo(undo) });
+        this.journal.write({ type: 'fault.undo-recorded', fault, undo: toldOf(undo) });
       }
       if (this.armed.undo.length === 0)
         this.journal.write({ type: 'fault.undo-recorded', fault, undo: this.planned.undo });
       this.journal.write({ type: 'fault.injecting', fault });
       this.state = 'active';
-      this.injection = this.armed.inject(this.allow);
+      const { injectMs, revertMs } = this.planned;
+      this.injection = this.armed.inject(this.allow, revertMs - injectMs);
       const detail = await this.injection;
       if (!this.asked)
         throw new HarnessError(`${this.planned.kind} did not say what it takes: please report this`);
@@ -162,7 +166,14 @@ export class FaultLife {
   }
 
   private undone(): void {
+    this.taken().delete(this.planned.name);
     for (const id of this.undoIds) this.undoLog.done(id);
+  }
+
+  private taken(): Map<string, Impact> {
+    const known = TAKEN.get(this.journal) ?? new Map<string, Impact>();
+    TAKEN.set(this.journal, known);
+    return known;
   }
 
   private isOver(): boolean {
@@ -174,9 +185,14 @@ export class FaultLife {
     this.asked = true;
     const fault = this.planned.name;
     const pods = impact.pods.map(({ namespace, name }) => (namespace ? `${namespace}/${name}` : name));
-    this.journal.write({ ...impact, type: 'fault.impact', fault, pods });
+    const workloads = impact.workloads.map(({ name, hit, of }) => ({ name, hit, of }));
+    this.journal.write({ type: 'fault.impact', fault, pods, nodes: impact.nodes, workloads });
     try {
       this.guard(impact);
+      // One by one, each may be within bounds.
+      const others = new Map([...this.taken()].filter(([name]) => name !== fault));
+      if (others.size > 0) this.guard(together(impact, others));
+      this.taken().set(fault, impact);
     } catch (error) {
       const { message } = error as Error;
       this.journal.write({ type: 'fault.error', fault, step: 'guardrail', message });
@@ -253,4 +269,11 @@ export class FaultLife {
     const { name: fault, probe } = this.planned;
     this.journal.write({ type: NOT[wanted], fault, probe, detail }, at);
   }
+}
+
+/** For the bundle, which others read: what a field had may be anybody's secret. */
+function toldOf(undo: UndoOperation): string {
+  return undo.op === 'patch-object'
+    ? `set ${undo.field} of ${undo.object} back to what it was`
+    : describeUndo(undo);
 }

@@ -147,7 +147,9 @@ export class Run {
       });
     this.journal.close();
     this.undo?.close();
-    await reaper?.release();
+    // A cluster that gives no answer now may give one later: the reaper goes on, also when this process has ended.
+    if (failures.length > 0) reaper?.abandon();
+    else await reaper?.release();
     if (this.journal.failure) {
       throw new HarnessError(
         `the journal can not be written: ${this.journal.failure.message}; everything was undone, but this bundle is incomplete: free some space and run again`,
@@ -353,6 +355,7 @@ export class Run {
       clock: this.clock,
       stop: this.stopSignal,
       registryUrl: running.endpoints.registry,
+      alertmanagerUrl: running.endpoints.alertmanager,
       sources: this.request.sources,
     });
   }

@@ -54,3 +54,46 @@ esac
     rmSync(directory, { recursive: true });
   }
 });
+
+/** @param script of a kubectl, in a directory of its own, in which `calls` and `stdin` may be written */
+async function withKubectl(
+  script: string,
+  act: (kubernetes: Kubernetes, directory: string) => Promise<void>,
+) {
+  const directory = mkdtempSync(join(tmpdir(), 'faultline-kubectl-'));
+  try {
+    const kubectl = join(directory, 'kubectl');
+    writeFileSync(kubectl, `#!/bin/sh\ncd "$(dirname "$0")" || exit 1\n${script}\n`, { mode: 0o755 });
+    await act(new Kubernetes({ kubectl, kubeconfig: '' }), directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+it('takes no warning for a part of the answer', async () => {
+  await withKubectl('echo "Warning: deprecated 7" >&2; echo 3; echo "W1 more" >&2', async (kubernetes) => {
+    expect(await kubernetes.do('get', 'it')).toBe('3\n');
+  });
+  await withKubectl('echo "E1 forbidden" >&2; exit 1', async (kubernetes) => {
+    await expect(kubernetes.do('get', 'it')).rejects.toThrow(/E1 forbidden/);
+  });
+});
+
+it('knows the kinds that are there when the API of others is away, and none when there is no answer', async () => {
+  const away = 'echo "error: unable to retrieve the complete list of server APIs" >&2; exit 1';
+  await withKubectl(`echo "pods v1 true Pod"; ${away}`, async (kubernetes) => {
+    expect(await kubernetes.apiResources('--output=wide')).toBe('pods v1 true Pod\n');
+  });
+  await withKubectl(away, async (kubernetes) => {
+    await expect(kubernetes.apiResources()).rejects.toThrow(/complete list of server APIs/);
+  });
+});
+
+it('lets no file with what is applied lie about', async () => {
+  const manifest = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'it' }, data: { a: 'b' } };
+  await withKubectl('echo "$*" >>calls; cat >stdin', async (kubernetes, directory) => {
+    await kubernetes.apply([manifest]);
+    expect(JSON.parse(readFileSync(join(directory, 'stdin'), 'utf8'))).toMatchObject({ items: [manifest] });
+    expect(readFileSync(join(directory, 'calls'), 'utf8')).toMatch(/^--kubeconfig= apply .*-f -\n$/);
+  });
+});

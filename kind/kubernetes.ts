@@ -1,12 +1,8 @@
 /** What is done to the cluster, by kubectl. */
-import { randomUUID } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { HarnessError } from '../base/errors.ts';
-import { type ExecResult, exec } from '../tools/exec.ts';
-import { kindCache } from './cache.ts';
-import { run } from './command.ts';
+import { type ExecResult, exec, lastLines } from '../tools/exec.ts';
+import { interrupt, run } from './command.ts';
 
 export interface Manifest {
   apiVersion: string;
@@ -22,6 +18,8 @@ export interface Way {
   kubectl: string;
   /** With one context: what is done later must not go elsewhere because somebody switched it meanwhile. */
   kubeconfig: string;
+  /** The cluster is Faultline's own: when the kubeconfig is gone, so is the cluster. */
+  madeHere?: boolean;
 }
 
 /** Kinds that others need to be there first. */
@@ -38,9 +36,24 @@ export class Kubernetes {
     this.way = [`--kubeconfig=${kubeconfig}`, ...(as === undefined ? [] : [`--as=${as}`])];
   }
 
-  /** @returns what kubectl printed */
+  /** @returns kubectl's answer, without its warnings @throws HarnessError with its last lines when it fails */
   do(...args: string[]): Promise<string> {
     return run(this.kubectl, [...this.way, ...args]);
+  }
+
+  /**
+   * Lines of `kubectl api-resources`. Where an API service of others is away (metrics-server), kubectl fails, and prints all other kinds.
+   * @throws HarnessError when it names none
+   */
+  async apiResources(...flags: string[]): Promise<string> {
+    const args = [...this.way, 'api-resources', ...flags];
+    const { code, stdout, output, failure } = await exec(this.kubectl, args, {
+      ...{ timeoutMs: UNDO_WITHIN_MS, signal: interrupt.signal },
+    });
+    if (code === 0 || (code === 1 && stdout.trim() !== '')) return stdout;
+    throw new HarnessError(
+      `kubectl api-resources failed (${failure ?? `exit code ${code}`}). Its last lines:\n${lastLines(output)}`,
+    );
   }
 
   /** The same for clean-ups: it never throws, and runs also when everything else is interrupted. */
@@ -66,7 +79,7 @@ export class Kubernetes {
 
   /** Makes what must not be there. @throws HarnessError with the server's words when it is */
   async create(manifest: Manifest): Promise<void> {
-    await this.withFile([manifest], (file) => this.do('create', '-f', file));
+    await this.give([manifest], 'create');
   }
 
   /** Waits until all Deployments of a namespace run what was last applied. @throws HarnessError with the last words of what does not */
@@ -79,9 +92,9 @@ export class Kubernetes {
 
   /** Of the containers that are not ready: why, and what they said last. */
   private async lastWords(namespace: string): Promise<string> {
-    const { output } = await this.undo('get', 'pods', '-n', namespace, '--output=json');
+    const { stdout } = await this.undo('get', 'pods', '-n', namespace, '--output=json');
     const words: string[] = [];
-    for (const pod of podsIn(output))
+    for (const pod of podsIn(stdout))
       for (const { name, ready, state, restartCount } of pod.status?.containerStatuses ?? []) {
         if (ready) continue;
         const container = [pod.metadata.name, '-n', namespace, '-c', name, '--tail=5'];
@@ -99,20 +112,13 @@ export class Kubernetes {
 
   private async applyOnce(items: Manifest[], flags: string[] = []): Promise<void> {
     // By the server: the annotation that kubectl itself would leave is too long for some kinds.
-    await this.withFile(items, (file) =>
-      this.do('apply', '--server-side', '--force-conflicts', ...flags, '-f', file),
-    );
+    await this.give(items, 'apply', '--server-side', '--force-conflicts', ...flags);
   }
 
-  private async withFile(items: Manifest[], act: (file: string) => Promise<unknown>): Promise<void> {
-    // Of its own: two faults may begin at the same instant.
-    const file = join(kindCache(), `.apply-${randomUUID()}.json`);
-    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), { mode: 0o600 });
-    try {
-      await act(file);
-    } finally {
-      rmSync(file, { force: true });
-    }
+  /** By its standard input: a file, which may hold secrets, would stay when this process is killed. */
+  private give(items: Manifest[], ...verb: string[]): Promise<string> {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    return run(this.kubectl, [...this.way, ...verb, '-f', '-'], { input });
   }
 }
 

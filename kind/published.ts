@@ -71,10 +71,9 @@ export function commandsFrom(
 
   async function takePublished(name: string, source: GoSource, images: PublishedImage[]): Promise<string> {
     const step = publishedCommands(name, source, images, engine);
-    const silent = images
-      .map(({ image }) => unreachable.get(registryOf(image)))
-      .find((why) => why !== undefined);
-    if (silent !== undefined && !isThere(step, cache)) throw new HarnessError(silent);
+    const silent = images.find(({ image }) => unreachable.has(registryOf(image)));
+    if (silent !== undefined && !isThere(step, cache))
+      throw new HarnessError(`${silent.image} is not tried: ${unreachable.get(registryOf(silent.image))}`);
     const directory = await built(step, tell, cache);
     provenance[name] = `taken from ${images.map(({ image }) => image).join(' and ')}`;
     return directory;

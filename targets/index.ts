@@ -57,7 +57,10 @@ export function chooseTarget(choice: TargetChoice): Target {
   const where = cluster === undefined ? 'kind' : 'cluster';
   const target =
     speaks.by === 'objects'
-      ? ownPlatform(where, find, { profile, speaks, directory: platform as string })
+      ? ownPlatform(where, find, {
+          ...{ profile, speaks, directory: platform as string },
+          ...(cluster === undefined ? {} : { guardrails }),
+        })
       : (TARGETS.get(name) ?? referencePlatform(where, find));
   return cluster === undefined ? target : onExistingCluster(cluster, find, target, speaks.by === 'commands');
 

@@ -11,11 +11,18 @@ function alive(pid: number): boolean {
   }
 }
 
-it('gives exit code and output, of both streams', async () => {
+it('gives exit code and output, of both streams, and the answer apart from what was said besides', async () => {
   expect(await exec('sh', ['-c', 'echo out; echo err >&2; exit 7'], { timeoutMs: 10_000 })).toMatchObject({
     code: 7,
+    stdout: 'out\n',
     output: expect.stringMatching(/^(out\nerr\n|err\nout\n)$/),
   });
+});
+
+it('keeps an answer whole that is longer than what is shown of it', async () => {
+  const { stdout, output } = await exec('sh', ['-c', 'yes | head -c 400000'], { timeoutMs: 10_000 });
+  expect(stdout).toHaveLength(400_000);
+  expect(output.length).toBeLessThan(400_000);
 });
 
 it('ends a command that takes too long, with its children', async () => {
@@ -37,6 +44,7 @@ it('starts nothing when it is interrupted already', async () => {
   const options = { timeoutMs: 1000, signal: AbortSignal.abort() };
   expect(await exec('sh', ['-c', 'echo no'], options)).toEqual({
     code: undefined,
+    stdout: '',
     output: '',
     failure: 'interrupted',
   });

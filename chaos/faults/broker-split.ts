@@ -2,7 +2,7 @@
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
 import { chaosObject, lookFrom } from '../rights.ts';
-import { throughChaosMesh } from './chaos-mesh.ts';
+import { ending, throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
 const CUT = 'rabbitmq-0';
@@ -25,10 +25,10 @@ export const brokerSplit: FaultKind = {
     const chaos = partition(`faultline-${name}`, cluster.namespace);
     return {
       ...throughChaosMesh(cluster, chaos),
-      async inject(allow) {
+      async inject(allow, plannedMs) {
         // The packets of all nodes are filtered, on both sides of the cut.
         allow(cluster.impactOfPods('rabbitmq'));
-        await cluster.inject(chaos);
+        await cluster.inject(ending(chaos, plannedMs));
         return `${CUT} is cut from the other nodes in both directions`;
       },
       async probe() {

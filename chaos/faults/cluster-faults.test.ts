@@ -1,9 +1,23 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { Answer, ChaosObject, ClusterDriver, ComponentDriver, Drivers, Reach } from '../drivers.ts';
+import { EvidenceError } from '../../base/errors.ts';
+import type {
+  Answer,
+  ChaosObject,
+  ClusterDriver,
+  ComponentDriver,
+  Drivers,
+  NetworkDriver,
+  Reach,
+} from '../drivers.ts';
 import type { Abilities, FaultParams, Impact } from '../fault.ts';
+import type { UndoOperation } from '../undo/operations.ts';
 import { apiSlowed } from './api-slowed.ts';
 import { brokerSplit } from './broker-split.ts';
 import { buildsKilled } from './builds-killed.ts';
+import { componentPartitioned } from './component-partitioned.ts';
 import { componentStressed } from './component-stressed.ts';
 import { componentUnstartable } from './component-unstartable.ts';
 import { dnsGone } from './dns-gone.ts';
@@ -140,6 +154,18 @@ describe('component-unstartable', () => {
     expect(await componentUnstartable.arm('it', silent, right.drivers).probe()).toMatchObject({ seen: true });
   });
 
+  it('by crash: says that the command is not back, and not what it is or should be', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'faultline-unstartable-'));
+    const kubectl = join(directory, 'kubectl');
+    writeFileSync(kubectl, '#!/bin/sh\necho \'["hunter2"]\'\n', { mode: 0o755 });
+    const { drivers, cluster } = lab();
+    const { patch } = cluster.undo;
+    cluster.undo.patch = (...args) => ({ ...patch(...args), kubectl }) as UndoOperation;
+    const fault = componentUnstartable.arm('it', { component: 'builder', by: 'crash' }, drivers);
+    expect(await fault.audit()).toEqual(['deployment/builder still has another command than it had']);
+    rmSync(directory, { recursive: true });
+  });
+
   it('refuses what it does not know', () => {
     const refuse = (params: Record<string, string>) => componentUnstartable.refuse(params, abilities);
     expect(refuse({ component: 'builder', by: 'magic' })).toMatch(/expected one of image, crash, memory/);
@@ -164,7 +190,9 @@ describe('builds-killed', () => {
     const { drivers, injected } = kaniko('a-1\nb-2\n', 'other 137 Error\nb-2 137 Error\n');
     const fault = buildsKilled.arm('it', {}, drivers);
     expect((await fault.probe()).seen).toBe(false);
-    await fault.inject(() => {});
+    await fault.inject(() => {}, 90_000);
+    // It strikes once: there is nothing that could last.
+    expect(injected[0]?.spec.duration).toBeUndefined();
     expect(injected[0]?.spec).toMatchObject({
       action: 'container-kill',
       containerNames: ['kaniko'],
@@ -265,6 +293,63 @@ describe('node-drained', () => {
     expect((await fault.probe()).seen).toBe(false);
     await fault.revert();
     expect(asked.at(-1)).toBe('uncordon one');
+  });
+});
+
+describe('node-drained closes the node before it counts what goes with it', () => {
+  const onOne = { 'get pods --selector=app=gateway': 'one' };
+  /** Impact, and refusal, of each look. */
+  async function drained(answers: Record<string, string>, looks: Impact['pods'][], refuse: string[]) {
+    const { drivers, cluster, asked } = lab({ ...onOne, ...answers });
+    cluster.impactOfNode = async (node) => {
+      asked.push('look');
+      return { pods: looks.shift() ?? [], nodes: [node], workloads: [] };
+    };
+    const fault = nodeDrained.arm('it', { of: 'gateway' }, drivers);
+    const injection = fault.inject(({ pods }) => {
+      if (pods.some(({ name }) => refuse.includes(name))) throw new Error('not allowed');
+    });
+    const said = await injection.catch((error: Error) => error);
+    return { fault, asked, said, acts: asked.filter((command) => !command.startsWith('get ')) };
+  }
+
+  it('so that what came meanwhile is counted, and opens it again when that is not allowed', async () => {
+    const mine = { namespace: 'lab', name: 'mine' };
+    const late = { namespace: 'payments', name: 'late' };
+    const whole = await drained({}, [[mine], [mine]], []);
+    expect(whole.acts).toEqual(['look', 'cordon one', 'look', expect.stringMatching(/^drain one /)]);
+    const refused = await drained({}, [[mine], [mine, late]], ['late']);
+    expect(refused.said).toMatchObject({ message: 'not allowed' });
+    expect(refused.acts).toEqual(['look', 'cordon one', 'look', 'uncordon one']);
+    // Nothing is there to be reverted any more.
+    await refused.fault.revert();
+    expect(refused.asked.at(-1)).toBe('uncordon one');
+  });
+
+  it('and takes a pod that nobody would make again from the run’s own namespace only', async () => {
+    const all = 'get pods --all-namespaces --field-selector=spec.nodeName=one';
+    const owned = 'lab/web-1 Running [ReplicaSet]\npayments/web-1 Pending [StatefulSet]\n';
+    expect((await drained({ [all]: owned }, [], [])).acts.at(-1)).not.toContain('--force');
+    expect((await drained({ [all]: `${owned}lab/bare Running []\n` }, [], [])).acts.at(-1)).toMatch(
+      /^drain one .*--force/,
+    );
+    const stranger = await drained({ [all]: `${owned}payments/bare Running []\n` }, [], []);
+    expect(stranger.said).toBeInstanceOf(EvidenceError);
+    expect((stranger.said as Error).message).toMatch(/payments\/bare/);
+    expect(stranger.acts).toEqual(['look']);
+  });
+
+  it('and says which ended pods of others it would delete', async () => {
+    const all = 'get pods --all-namespaces --field-selector=spec.nodeName=one';
+    const ended =
+      'lab/build-1 Succeeded [Job]\npayments/report-1 Succeeded []\nkube-system/p Failed [DaemonSet]\n';
+    expect((await drained({ [all]: ended }, [], [])).acts.at(-1)).toMatch(/^drain one /);
+    expect(await drained({ [all]: ended }, [], ['build-1', 'p'])).not.toMatchObject({
+      said: expect.any(Error),
+    });
+    expect((await drained({ [all]: ended }, [], ['report-1'])).said).toMatchObject({
+      message: 'not allowed',
+    });
   });
 });
 
@@ -380,6 +465,35 @@ it('dns-gone takes a pod that it did not get into for no answer', async () => {
   expect((await fault.probe()).seen).toBe(false);
   cluster.shell = async () => 'code=2\n';
   expect((await fault.probe()).seen).toBe(true);
+});
+
+describe('a Chaos Mesh object', () => {
+  it.each([
+    ['broker-split', {}],
+    ['component-stressed', { component: 'builder', workers: 1 }],
+    ['network-degraded', { component: 'builder', bandwidthKbit: 64 }],
+  ])('of %s ends by itself when nobody is left to delete it', async (kind, params) => {
+    const { drivers, cluster, injected, rehearsed } = lab();
+    cluster.shell = async () => '1000000000\n5000\n2000000000\n5000\n';
+    const fault = FAULTS.get(kind)?.arm('it', params as FaultParams, drivers);
+    await fault?.rehearse?.();
+    await fault?.inject(() => {}, 90_500);
+    expect(injected).toMatchObject([{ spec: { duration: '691s' } }]);
+    expect(rehearsed).toMatchObject([{ spec: { duration: '600s' } }]);
+  });
+
+  it('of a cut between platform and component too: its driver is told for how long', async () => {
+    const blackhole = vi.fn();
+    const network = {
+      impact: () => ({ pods: [], nodes: [], workloads: [] }),
+      undoOf: () => ({ op: 'delete-nft-table', table: 't' }),
+      blackhole,
+      address: () => ({ host: 'h', port: 1 }),
+    } as Partial<NetworkDriver> as NetworkDriver;
+    const fault = componentPartitioned.arm('cut', { component: 'rabbitmq' }, { network });
+    await fault.inject(() => {}, 90_500);
+    expect(blackhole).toHaveBeenCalledWith('cut', 'rabbitmq', 90_500);
+  });
 });
 
 describe('a fault that is not allowed to act', () => {

@@ -1,6 +1,6 @@
 /** A component is killed and stays away until the revert: a pod that can not start again. */
 import { checkParams, type FaultKind, refuseComponent } from '../fault.ts';
-import { lookFrom, ownerOf, pods, scaling } from '../rights.ts';
+import { lookAt, ownerOf, pods, scaling } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -12,11 +12,11 @@ export const componentKilled: FaultKind = {
   undo: ({ component }) => `${component} is started again`,
   probe: ({ component }) => `${component} gives no answer at all`,
   rights: ({ component }, cluster) => {
-    const { namespace, resource } = ownerOf(cluster, component);
+    const { namespace, resource, name } = ownerOf(cluster, component);
     return [
-      ...scaling(namespace, resource),
+      ...scaling(namespace, resource, name),
       pods(cluster, ['get', 'list', 'delete'], namespace),
-      ...lookFrom(cluster),
+      ...lookAt(cluster, component),
     ];
   },
   lasts: true,

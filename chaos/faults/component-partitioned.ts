@@ -30,9 +30,9 @@ export const componentPartitioned: FaultKind = {
     return {
       undo: [undo],
       rehearse: () => network.rehearse(name, component),
-      async inject(allow) {
+      async inject(allow, plannedMs) {
         allow(network.impact(component));
-        await network.blackhole(name, component);
+        await network.blackhole(name, component, plannedMs);
         const { host, port } = network.address(component);
         return `packets of ${component} at ${host}:${port} are dropped in both directions`;
       },

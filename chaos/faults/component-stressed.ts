@@ -3,7 +3,7 @@ import { HarnessError } from '../../base/errors.ts';
 import type { ChaosObject } from '../drivers.ts';
 import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { chaosObject, lookFrom } from '../rights.ts';
-import { throughChaosMesh } from './chaos-mesh.ts';
+import { ending, throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
 /** Nanoseconds on cgroup v1, microseconds on v2, each with the instant of its reading: a busy machine sleeps longer than it was told. */
@@ -84,11 +84,11 @@ export const componentStressed: FaultKind = {
     let ownCores = 0;
     return {
       ...throughChaosMesh(cluster, chaos),
-      async inject(allow) {
+      async inject(allow, plannedMs) {
         allow(cluster.impactOfPods(component));
         if (workers === undefined) ownMib = (await heldMib()).mib;
         else ownCores = (await usedCores()).cores;
-        await cluster.inject(chaos);
+        await cluster.inject(ending(chaos, plannedMs));
         return workers === undefined
           ? `${memoryMiB} MiB are taken in the container of ${component}`
           : `${workers} busy processes in the container of ${component}`;

@@ -1,12 +1,14 @@
 /** No name is resolved any more: the cluster's DNS is gone. */
 import { HarnessError } from '../../base/errors.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { replicasIn } from '../replicas.ts';
 import { lookFrom, pods, scaling } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
 const SYSTEM = 'kube-system';
-const DNS = 'deployment/coredns';
+const NAME = 'coredns';
+const DNS = `deployment/${NAME}`;
 /** Source: kubeadm's manifest of CoreDNS. */
 const REPLICAS = 2;
 
@@ -21,7 +23,7 @@ export const dnsGone: FaultKind = {
   undo: () => `${DNS} is scaled back to what it was`,
   probe: () => "the receiver's pod can not resolve the broker's name",
   rights: (_params, cluster) => [
-    ...scaling(SYSTEM, 'deployments'),
+    ...scaling(SYSTEM, 'deployments', NAME),
     pods(cluster, ['get', 'list'], SYSTEM),
     ...lookFrom(cluster),
   ],
@@ -30,7 +32,7 @@ export const dnsGone: FaultKind = {
     const cluster = required(drivers.cluster, 'the cluster');
     const replicas = async () => {
       const path = ['--output=jsonpath={.spec.replicas}', `--namespace=${SYSTEM}`];
-      return Number(await cluster.kubectl('get', DNS, ...path));
+      return replicasIn(await cluster.kubectl('get', DNS, ...path), DNS);
     };
     // As many as are found: a cluster of the user's own may have another number than kubeadm's.
     let found = REPLICAS;

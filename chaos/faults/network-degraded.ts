@@ -10,7 +10,7 @@ import {
   refuseNoCluster,
 } from '../fault.ts';
 import { chaosObject } from '../rights.ts';
-import { throughChaosMesh } from './chaos-mesh.ts';
+import { ending, throughChaosMesh } from './chaos-mesh.ts';
 import { required } from './required.ts';
 
 /** What the kernel must have for each, and what Chaos Mesh is asked for. */
@@ -71,9 +71,9 @@ export const networkDegraded: FaultKind = {
     const questions = questionsOf(way);
     return {
       ...throughChaosMesh(cluster, chaos),
-      async inject(allow) {
+      async inject(allow, plannedMs) {
         allow(cluster.impactOfPods(component));
-        await cluster.inject(chaos);
+        await cluster.inject(ending(chaos, plannedMs));
         return `${way} ${amount} of what ${component} sends`;
       },
       async probe() {

@@ -1,12 +1,17 @@
 /** A worker is emptied in the ordinary way, as before its maintenance: no new pods, and those that may go are asked to go. */
-import { HarnessError } from '../../base/errors.ts';
-import { checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
+import { EvidenceError, HarnessError } from '../../base/errors.ts';
+import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { leftover } from '../undo/operations.ts';
 import { selectorOf } from './pods.ts';
 import { required } from './required.ts';
 
 /** For all its pods to go; those with a disruption budget go one after the other. */
 const DRAINED_WITHIN_S = 90;
+/** A pod a line: `namespace/name phase [kind of its controller]`. */
+const PODS =
+  '--output=jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name} {.status.phase} [{.metadata.ownerReferences[?(@.controller==true)].kind}]{"\\n"}{end}';
+const LINE = /^([^/\s]+)\/(\S+) (\S*) \[(.*)\]$/;
+const OVER = ['Succeeded', 'Failed'];
 
 export const nodeDrained: FaultKind = {
   kind: 'node-drained',
@@ -53,9 +58,42 @@ export const nodeDrained: FaultKind = {
       if (node === undefined) throw new HarnessError(`no pod of ${component} is on a worker that takes pods`);
       return node;
     };
-    const drain = (node: string, ...flags: string[]) => {
-      const what = ['--ignore-daemonsets', '--delete-emptydir-data', '--force'];
+    const podsOn = async (node: string) => {
+      const where = ['--all-namespaces', `--field-selector=spec.nodeName=${node}`];
+      return (await cluster.kubectl('get', 'pods', ...where, PODS)).split('\n').flatMap((line) => {
+        const [, namespace = '', name = '', phase = '', owner = ''] = LINE.exec(line.trim()) ?? [];
+        const isOver = OVER.includes(phase);
+        return name === '' ? [] : [{ namespace, name, isOver, bare: owner === '' && !isOver, owner }];
+      });
+    };
+    const isMine = ({ namespace }: { namespace: string }) => namespace === cluster.namespace;
+    /** @throws EvidenceError for a pod of somebody else that nobody would make again: no undo brings it back */
+    const ask = async (node: string, allow: Allow): Promise<void> => {
+      const impact = await cluster.impactOfNode(node);
+      const found = (await podsOn(node)).filter((pod) => !isMine(pod));
+      // Those that have ended serve nobody, and yet are deleted with the others.
+      const ended = found.filter(({ isOver, owner }) => isOver && owner !== 'DaemonSet' && owner !== 'Node');
+      const more = ended.map(({ namespace, name }) => ({ namespace, name }));
+      allow({ ...impact, pods: [...impact.pods, ...more] });
+      refuseBare(node, found);
+    };
+    const refuseBare = (node: string, pods: Awaited<ReturnType<typeof podsOn>>) => {
+      const lost = pods.filter((pod) => pod.bare && !isMine(pod));
+      if (lost.length > 0)
+        throw new EvidenceError(
+          `${node} is not drained: no controller would make ${lost.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')} again`,
+        );
+    };
+    const drain = async (node: string, ...flags: string[]) => {
+      const found = await podsOn(node);
+      refuseBare(node, found);
+      // Without it, kubectl itself refuses what would not come again.
+      const force = found.some(({ bare }) => bare) ? ['--force'] : [];
+      const what = ['--ignore-daemonsets', '--delete-emptydir-data', ...force];
       return cluster.kubectl('drain', node, ...what, `--timeout=${DRAINED_WITHIN_S}s`, ...flags);
+    };
+    const open = async () => {
+      if (drained !== undefined) await cluster.kubectl('uncordon', drained);
     };
     return {
       get undo() {
@@ -67,14 +105,19 @@ export const nodeDrained: FaultKind = {
       },
       async inject(allow) {
         const node = chosen ?? (await choose());
-        allow(await cluster.impactOfNode(node));
+        await ask(node, allow);
         drained = node;
+        await cluster.kubectl('cordon', node);
+        // What came until then goes with it too; now nothing comes any more.
+        await ask(node, allow).catch(async (error) => {
+          await open();
+          drained = undefined;
+          throw error;
+        });
         await drain(node);
         return `${node} is drained`;
       },
-      async revert() {
-        if (drained !== undefined) await cluster.kubectl('uncordon', drained);
-      },
+      revert: open,
       async probe() {
         if (drained === undefined) return { seen: false, detail: 'no node is chosen yet' };
         const closed = await cluster.kubectl(

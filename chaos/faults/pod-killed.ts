@@ -2,7 +2,7 @@
 import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { GuardrailError } from '../guardrails/guard.ts';
-import { lookFrom, pods } from '../rights.ts';
+import { lookAt, pods } from '../rights.ts';
 import { required } from './required.ts';
 
 /** The one broker node that is killed: the others must carry on. */
@@ -28,7 +28,7 @@ export const podKilled: FaultKind = {
     which === LEADER
       ? `the pod that holds the Lease of ${component} is not there`
       : `${component} does not answer`,
-  rights: ({ which }, cluster) => [
+  rights: ({ component, which }, cluster) => [
     pods(cluster, ['get', 'list', 'delete']),
     ...(which === LEADER
       ? [
@@ -37,7 +37,7 @@ export const podKilled: FaultKind = {
             verbs: ['list'],
           },
         ]
-      : lookFrom(cluster)),
+      : lookAt(cluster, component)),
   ],
   lasts: false,
   arm(_name, params, drivers) {

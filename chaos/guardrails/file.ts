@@ -16,7 +16,7 @@ const File = z.strictObject({
     contexts: z.array(z.string().min(1)).default([]),
     /** Namespaces whose pods faults may touch, besides those that the run made itself. */
     namespaces: z.array(z.string().min(1)).default([]),
-    /** The most that one act of a fault may take, counted right before it. */
+    /** The most that one act of a fault may take, counted right before it; nodes and shares with what other faults of the run have taken by then. */
     blastRadius: z
       .strictObject({
         pods: z.number().int().min(0).optional(),

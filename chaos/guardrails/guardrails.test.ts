@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RefusedError } from '../../base/errors.ts';
 import type { Impact } from '../fault.ts';
 import { type Guardrails, loadGuardrails } from './file.ts';
-import { allow, frozen } from './guard.ts';
+import { allow, frozen, together } from './guard.ts';
 
 let directory: string;
 beforeAll(() => {
@@ -95,6 +95,18 @@ describe('allow', () => {
       'allowed',
     ],
     ['{ blastRadius: { pods: 0 } }', impact({ pods: [{ name: 'builder' }] }), /1 pods/],
+    [
+      '{ blastRadius: { replicaShare: 0.5 } }',
+      impact({ workloads: [{ name: 'web', hit: 1, unready: 1, of: 3 }] }),
+      /1 of 3 of web besides 1 not ready already, and/,
+    ],
+    [
+      '{ blastRadius: { replicaShare: 0.7 } }',
+      impact({ workloads: [{ name: 'web', hit: 1, unready: 1, of: 3 }] }),
+      'allowed',
+    ],
+    // Nobody has to have written guardrails to be heard.
+    ['{}', impact({ frozen: 'namespace payments is frozen' }), /namespace payments is frozen/],
   ])('%s', (spec, what, expected) => {
     expect(refusal(spec, what)).toEqual(
       typeof expected === 'string' ? expected : expect.stringMatching(expected),
@@ -106,7 +118,48 @@ describe('allow', () => {
   });
 
   it('asks nothing where nobody has written guardrails', () => {
-    expect(() => allow(loadGuardrails(undefined, { HOME: '/nowhere' }), [], impact())).not.toThrow();
+    const none = loadGuardrails(undefined, { HOME: '/nowhere' });
+    expect(() => allow(none, [], impact())).not.toThrow();
+    expect(() => allow(none, [], impact({ frozen: 'somebody says stop' }))).toThrow(/somebody says stop/);
+  });
+});
+
+describe('faults that overlap', () => {
+  const node = (name: string, pod: string, change: Partial<Impact> = {}): Impact => ({
+    pods: [{ namespace: 'ns', name: pod }],
+    nodes: [name],
+    workloads: [{ name: 'ns/web', hit: 1, of: 3 }],
+    ...change,
+  });
+
+  it('are counted together: nodes, and shares of one workload', () => {
+    const both = together(node('two', 'web-2'), new Map([['first', node('one', 'web-1')]]));
+    expect(both.nodes).toEqual(['two', 'one']);
+    expect(both.workloads).toEqual([{ name: 'ns/web', hit: 2, of: 3 }]);
+    expect(() => allow(written('{ blastRadius: { nodes: 1 } }'), ['ns'], both)).toThrow(
+      /with what fault first has taken, it would take 2 nodes.*: two, one/,
+    );
+    // What one act may take is the act's own.
+    expect(both.pods).toHaveLength(1);
+  });
+
+  it('and what both hit once', () => {
+    const same = together(node('one', 'web-1'), new Map([['first', node('one', 'web-1')]]));
+    expect(same).toMatchObject({ nodes: ['one'], workloads: [{ hit: 1, of: 3 }] });
+  });
+
+  it('and what is not ready is no reason twice: it may be what the other has hit', () => {
+    const second = node('two', 'web-2', { workloads: [{ name: 'ns/web', hit: 1, unready: 1, of: 3 }] });
+    expect(together(second, new Map([['first', node('one', 'web-1')]])).workloads).toEqual([
+      { name: 'ns/web', hit: 2, of: 3 },
+    ]);
+  });
+
+  it('of different workloads are none the larger', () => {
+    const other = node('two', 'db-1', { workloads: [{ name: 'ns/db', hit: 1, of: 1 }] });
+    expect(together(other, new Map([['first', node('one', 'web-1')]])).workloads).toEqual([
+      { name: 'ns/db', hit: 1, of: 1 },
+    ]);
   });
 });
 

@@ -12,7 +12,8 @@ case "$*" in
   *"get thing/it"*name*) if [ -e object ]; then echo thing/it; fi ;;
   *"get thing/it"*jsonpath*) cat object 2>/dev/null || true ;;
   *"wait --for=delete"*) [ ! -e object ] ;;
-  *"api-resources"*) echo things.example.org ;;
+  *"api-resources"*) echo things.example.org; echo "unable to retrieve the complete list" >&2; exit 1 ;;
+  *"get others.example.org"*) echo "error: the server doesn't have a resource type "others"" >&2; exit 1 ;;
   *"get things.example.org"*) if [ -e object ]; then echo thing/it; fi ;;
   *"delete thing/it"*) [ -e stuck ] || rm -f object ;;
   *"patch thing/it"*finalizers*) rm -f object stuck ;;

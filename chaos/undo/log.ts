@@ -6,6 +6,7 @@ import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSyn
 import { join } from 'node:path';
 import { z } from 'zod';
 import { carryOut, placeOf, UndoOperation } from './operations.ts';
+import { inTurn } from './turn.ts';
 
 const Line = z.union([
   z.strictObject({ id: z.number().int(), act: z.string(), undo: UndoOperation }),
@@ -51,15 +52,18 @@ export interface PendingUndo {
 
 /** Undos not yet done, the latest act first. A torn last line is an act that had not begun; without a log nothing had. */
 export function pendingUndos(directory: string): PendingUndo[] {
-  const pending = new Map<number, PendingUndo>();
-  if (!existsSync(join(directory, UNDO_LOG))) return [];
-  for (const text of readFileSync(join(directory, UNDO_LOG), 'utf8').split('\n')) {
-    const line = parseLine(text);
-    if (line === undefined) continue;
-    if ('done' in line) pending.delete(line.done);
-    else pending.set(line.id, line);
-  }
-  return [...pending.values()].reverse();
+  const done = new Set<number>();
+  const recorded = linesOf(directory);
+  for (const line of recorded) if ('done' in line) done.add(line.done);
+  return recorded.flatMap((line) => ('undo' in line && !done.has(line.id) ? [line] : [])).reverse();
+}
+
+function linesOf(directory: string): z.infer<typeof Line>[] {
+  const file = join(directory, UNDO_LOG);
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((text) => parseLine(text) ?? []);
 }
 
 function parseLine(text: string): z.infer<typeof Line> | undefined {
@@ -70,18 +74,36 @@ function parseLine(text: string): z.infer<typeof Line> | undefined {
   }
 }
 
+/** What could not be undone. */
+export interface Failure {
+  said: string;
+  /** Another try helps nothing: what is there now is not of this run. */
+  lasting: boolean;
+}
+
 /**
  * Carries out all pending undos, going on after a failure: processes first, as a load generator must not go on for the minute that
- * a cluster takes to let a platform go. What could not be undone is returned, and stays in the log, and the log with it.
+ * a cluster takes to let a platform go. What could not be undone is returned, and stays in the log, and the log with it. While another
+ * process carries out the same log, its end is waited for.
  *
- * @param onGone for who comes after a run: a cluster whose kubeconfig is not there any more, or names none, is taken as gone, with all that
- * was on it, and told here. Without it that is a failure: a run at its own end has a cluster, and nobody has looked at it.
+ * @param onGone for who comes after a run: a cluster of Faultline's own whose kubeconfig is not there any more, or names none, is taken as
+ * gone, with all that was on it, and told here. Without it that is a failure: a run at its own end has a cluster, and nobody has looked at it.
  */
+export function tryUndo(directory: string, onGone?: (kubeconfig: string) => void): Promise<Failure[]> {
+  return inTurn(directory, () => undoPending(directory, onGone));
+}
+
+/** The same, in words. */
 export async function undoAll(directory: string, onGone?: (kubeconfig: string) => void): Promise<string[]> {
-  const failures: string[] = [];
+  return (await tryUndo(directory, onGone)).map(({ said }) => said);
+}
+
+async function undoPending(directory: string, onGone?: (kubeconfig: string) => void): Promise<Failure[]> {
+  const failures: Failure[] = [];
   const first = (undo: UndoOperation) => Number(undo.op === 'kill-marked');
   const pending = pendingUndos(directory).sort((a, b) => first(b.undo) - first(a.undo));
-  const operations = pending.map(({ undo }) => undo);
+  // Those that are done too: what stands in the place of a namespace that is gone is not of this run.
+  const operations = linesOf(directory).flatMap((line) => ('undo' in line ? [line.undo] : []));
   // Asked once for all: a cluster's answer takes a while, and faults wait for it.
   const places = new Map<string, ReturnType<typeof placeOf>>();
   const placeFor = (kubeconfig: string) => {
@@ -94,7 +116,10 @@ export async function undoAll(directory: string, onGone?: (kubeconfig: string) =
     if (failures.length > 0 && undo.op === 'remove-directory' && undo.path === directory) continue;
     try {
       const place = 'kubeconfig' in undo ? placeFor(undo.kubeconfig) : 'ours';
-      if (typeof place === 'object') throw new Error(place.taken);
+      if (typeof place === 'object') {
+        failures.push({ said: `${act}: ${place.taken}`, lasting: true });
+        continue;
+      }
       if (place === 'gone' && onGone === undefined)
         throw new Error(
           `nobody can look at the cluster: ${(undo as { kubeconfig: string }).kubeconfig} names none`,
@@ -103,7 +128,7 @@ export async function undoAll(directory: string, onGone?: (kubeconfig: string) =
       if (existsSync(directory))
         appendFileSync(join(directory, UNDO_LOG), `${JSON.stringify({ done: id })}\n`);
     } catch (error) {
-      failures.push(`${act}: ${(error as Error).message}`);
+      failures.push({ said: `${act}: ${(error as Error).message}`, lasting: false });
     }
   }
   return failures;

@@ -10,11 +10,18 @@ import { killMarked, markedProcesses } from './marked.ts';
 import { isLimited, unlimitProcess } from './processor-limit.ts';
 
 /** How the process that undoes reaches the cluster; `namespace` is left out for what has none. */
-const Kubectl = { kubectl: z.string(), kubeconfig: z.string(), namespace: z.string().optional() };
+const Kubectl = {
+  ...{ kubectl: z.string(), kubeconfig: z.string(), namespace: z.string().optional() },
+  /** The cluster is Faultline's own: it goes together with its kubeconfig. */
+  madeHere: z.boolean().optional(),
+};
 
 /** Which run has made a namespace, and how kubectl tells it. */
 export const RUN_LABEL = 'faultline.dev/run';
-export const RUN_PATH = `--output=jsonpath={.metadata.labels.${RUN_LABEL.replaceAll('.', '\\.')}}`;
+const RUN = `{.metadata.labels.${RUN_LABEL.replaceAll('.', '\\.')}}`;
+export const RUN_PATH = `--output=jsonpath=${RUN}`;
+/** Tells what has no label from what is not there, of which kubectl says nothing. */
+const OWNER_PATH = `--output=jsonpath={.metadata.name}/${RUN}`;
 
 export const UndoOperation = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('kill-marked'), run: z.string() }),
@@ -150,21 +157,35 @@ export function leftover(operation: UndoOperation): string[] {
 }
 
 /**
- * Whether what a log has to undo on a cluster may be undone now: on the same cluster another run may have made a namespace of that name
- * since, whose kinds, rights and faults have the same names; or there is no way to the cluster any more, as when it was taken away.
- * @throws Error when the cluster gives no answer
+ * Whether what a log has to undo on a cluster may be undone now: on the same cluster another run, or somebody who installs the same
+ * platform, may have made a namespace of that name since, whose kinds, rights and faults have the same names; or the cluster was taken away.
+ * @param log all that it ever had
+ * @throws Error when the cluster gives no answer, or there is no way to one that Faultline did not make
  */
 export function placeOf(
   log: readonly UndoOperation[],
   kubeconfig: string,
 ): 'ours' | 'gone' | { taken: string } {
   const text = existsSync(kubeconfig) ? readFileSync(kubeconfig, 'utf8') : '';
-  if (!/^\s*(- )?server:/m.test(text)) return 'gone';
-  for (const one of log) {
-    if (one.op !== 'delete-object' || one.run === undefined || one.kubeconfig !== kubeconfig) continue;
-    const owner = kubectl(one, ['get', one.object, '--ignore-not-found', RUN_PATH]);
-    if (owner !== '' && owner !== one.run)
-      return { taken: `${one.object} is another run's now: wait until that is over` };
+  const onIt = log.filter((one) => 'kubeconfig' in one && one.kubeconfig === kubeconfig);
+  if (!/^\s*(- )?server:/m.test(text)) {
+    if (onIt.some((one) => 'madeHere' in one && one.madeHere)) return 'gone';
+    throw new Error(
+      `nobody can look at the cluster: ${kubeconfig} names none, and the cluster is not Faultline's own, so it may still be there: \`faultline doctor\` with the same --cluster writes that file anew`,
+    );
+  }
+  const asked = new Set<string>();
+  for (const one of onIt) {
+    if (one.op !== 'delete-object' || one.run === undefined || asked.has(one.object)) continue;
+    asked.add(one.object);
+    const found = kubectl(one, ['get', one.object, '--ignore-not-found', OWNER_PATH]);
+    const owner = found.split('/')[1];
+    if (found === '' || owner === one.run) continue;
+    return {
+      taken: owner
+        ? `${one.object} is another run's now: wait until that is over`
+        : `${one.object} is not of this run: without the label ${RUN_LABEL}, somebody else has made it since. Nothing on that cluster is touched: delete yourself what is not wanted there, then the directory of this log`,
+    };
   }
   return 'ours';
 }
@@ -270,12 +291,16 @@ type All = Extract<OnCluster, { op: 'delete-all' }>;
 
 /** A kind that the cluster does not know has no objects. */
 function objectsOf(operation: All): string[] {
-  const kinds = kubectl(operation, ['api-resources', '--output=name']).split('\n');
-  if (!kinds.includes(operation.kind)) return [];
   const which = operation.selector === undefined ? [] : [`--selector=${operation.selector}`];
-  return kubectl(operation, ['get', operation.kind, ...which, '--output=name'])
-    .split('\n')
-    .filter(Boolean);
+  try {
+    return kubectl(operation, ['get', operation.kind, ...which, '--output=name'])
+      .split('\n')
+      .filter(Boolean);
+  } catch (error) {
+    if (/the server doesn't have a resource type/.test((error as { stderr?: string }).stderr ?? ''))
+      return [];
+    throw error;
+  }
 }
 
 function deleteAll(operation: All): void {

@@ -71,6 +71,62 @@ describe('the reaper', () => {
     expect(existsSync(work)).toBe(false);
   });
 
+  /** A harness that has left one object on a cluster, and is gone. @param script of kubectl, in the run's directory */
+  async function abandoned(script: string) {
+    const work = join(root, 'work');
+    mkdirSync(work);
+    const kubectl = join(work, 'kubectl');
+    const kubeconfig = join(work, 'kubeconfig');
+    writeFileSync(kubectl, `#!/bin/sh\ncd "$(dirname "$0")" || exit 1\n${script}\n`, { mode: 0o755 });
+    writeFileSync(kubeconfig, 'clusters:\n- cluster:\n    server: https://a:6443\n');
+    const log = new UndoLog(work);
+    const way = { kubectl, kubeconfig };
+    log.record('platform', { op: 'delete-object', ...way, object: 'namespace/lab', run: 'ours' });
+    log.close();
+    const report = join(root, 'reaper.log');
+    const before = process.cwd();
+    process.chdir(root);
+    // As `--out` has it; the reaper is in another directory.
+    const reaper = await startReaper(work, run, 'reaper.log').finally(() => process.chdir(before));
+    reaper.abandon();
+    const attempts = (): { failures: string[]; againInMs?: number }[] =>
+      existsSync(report)
+        ? readFileSync(report, 'utf8')
+            .trim()
+            .split('\n')
+            .map((line) => JSON.parse(line))
+        : [];
+    return { work, attempts, lives: () => existsSync(`/proc/${reaper.pid}`) };
+  }
+
+  it('tries again while a cluster gives no answer', async () => {
+    const { work, attempts } = await abandoned(
+      'if [ ! -e tried ]; then touch tried; echo refused >&2; exit 1; fi',
+    );
+    await expect.poll(attempts, { timeout: 15_000 }).toHaveLength(2);
+    expect(attempts()).toMatchObject([
+      { failures: [expect.stringMatching(/^platform: .*refused/s)], againInMs: 1000 },
+      { failures: [] },
+    ]);
+    expect(existsSync(work)).toBe(false);
+  });
+
+  it('ends when somebody else has undone it meanwhile', async () => {
+    const { work, attempts, lives } = await abandoned('exit 1');
+    await expect.poll(attempts, { timeout: 10_000 }).toHaveLength(1);
+    rmSync(work, { recursive: true });
+    await expect.poll(lives, { timeout: 10_000 }).toBe(false);
+    expect(attempts().at(-1)).toMatchObject({ failures: [] });
+  });
+
+  it('does not wait for what another run has by now', async () => {
+    const { attempts, lives } = await abandoned('echo lab/theirs');
+    await expect.poll(attempts, { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(lives, { timeout: 5000 }).toBe(false);
+    expect(attempts()).toEqual([expect.not.objectContaining({ againInMs: expect.anything() })]);
+    expect(attempts()[0]?.failures).toEqual([expect.stringMatching(/another run's now/)]);
+  });
+
   it('ends without acting when it is released', async () => {
     const kept = join(root, 'kept');
     mkdirSync(kept);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../../base/errors.ts';
 import { RUN_MARK } from './marked.ts';
@@ -7,7 +8,7 @@ export interface Reaper {
   pid: number;
   /** Everything was undone by the harness itself: the reaper ends without acting. */
   release(): Promise<void>;
-  /** Lets go of the reaper as the harness's death would: it acts. */
+  /** Lets go of the reaper as the harness's death would: it acts, and tries again for up to an hour while something can not be undone. */
   abandon(): void;
 }
 
@@ -17,7 +18,7 @@ export async function startReaper(workDirectory: string, runId: string, reportFi
   const { [RUN_MARK]: _mark, ...environment } = process.env;
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', script, workDirectory, runId, reportFile],
+    ['--disable-warning=ExperimentalWarning', script, resolve(workDirectory), runId, resolve(reportFile)],
     {
       // Its own session: a Ctrl-C or a killed terminal must not take it along.
       detached: true,
@@ -26,9 +27,9 @@ export async function startReaper(workDirectory: string, runId: string, reportFi
       cwd: '/',
     },
   );
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.once('data', () => resolve());
+  const exited = new Promise<void>((done) => child.once('exit', () => done()));
+  await new Promise<void>((watches, reject) => {
+    child.stdout?.once('data', () => watches());
     child.once('error', (cause) =>
       reject(new HarnessError(`the reaper did not start: ${cause.message}`, { cause })),
     );

@@ -26,11 +26,11 @@ const directory = (name: string) => {
   return path;
 };
 
-/** A way to a cluster that is said to be there. */
-function reached(kubectl: string) {
+/** A way to a cluster that is said to be there; of Faultline's own, or of the user's. */
+function reached(kubectl: string, madeHere?: boolean) {
   const kubeconfig = join(work, 'kubeconfig');
   writeFileSync(kubeconfig, 'clusters:\n- cluster:\n    server: https://a:6443\n');
-  return { kubectl, kubeconfig };
+  return { kubectl, kubeconfig, ...(madeHere ? { madeHere } : {}) };
 }
 
 describe('UndoLog', () => {
@@ -89,8 +89,8 @@ describe('an undo that fails', () => {
   it('waits while the cluster is another run’s, and has nothing to do on one that is gone', async () => {
     const kubectl = join(work, 'kubectl');
     const asked = join(work, 'asked');
-    writeFileSync(kubectl, `#!/bin/sh\necho "$*" >>${asked}\necho theirs\n`, { mode: 0o755 });
-    const way = reached(kubectl);
+    writeFileSync(kubectl, `#!/bin/sh\necho "$*" >>${asked}\necho lab/theirs\n`, { mode: 0o755 });
+    const way = reached(kubectl, true);
     const log = new UndoLog(work);
     log.record('kind', { op: 'delete-object', ...way, object: 'crd/it' });
     log.record('namespace', { op: 'delete-object', ...way, object: 'namespace/lab', run: 'ours' });
@@ -114,6 +114,98 @@ describe('an undo that fails', () => {
     expect(await undoAll(work, tell)).toEqual([]);
     expect(gone).toEqual([way.kubeconfig]);
     expect(readFileSync(asked, 'utf8')).not.toMatch(/delete/);
+  });
+});
+
+describe('a log that is older than what is on the cluster', () => {
+  /** Of a run that was killed long ago, and left more than its namespace. */
+  function staleLog(way: ReturnType<typeof reached>) {
+    const log = new UndoLog(work);
+    log.record('kind', { op: 'delete-object', ...way, object: 'crd/it' });
+    log.record('namespace', { op: 'delete-object', ...way, object: 'namespace/lab', run: 'ours' });
+    log.record('functions', { op: 'delete-all', ...way, namespace: 'lab', kind: 'pods', now: true });
+    log.close();
+  }
+  const kubectlThat = (script: string) => {
+    const kubectl = join(work, 'kubectl');
+    writeFileSync(kubectl, `#!/bin/sh\necho "$*" >>${join(work, 'asked')}\n${script}\n`, { mode: 0o755 });
+    return kubectl;
+  };
+  const asked = () => readFileSync(join(work, 'asked'), 'utf8');
+
+  it('touches nothing where somebody else has made the namespace, whose label no run has', async () => {
+    staleLog(reached(kubectlThat('case "$*" in *metadata.name*) echo lab/ ;; *name) echo thing/it ;; esac')));
+    const failures = await undoAll(work);
+    expect(failures).toHaveLength(3);
+    expect(failures[0]).toMatch(
+      /^functions: namespace\/lab is not of this run: .* Nothing on that cluster is touched/,
+    );
+    expect(asked()).not.toMatch(/delete|patch/);
+    expect(pendingUndos(work)).toHaveLength(3);
+  });
+
+  it('touches nothing either when its own namespace had gone before, and another has come since', async () => {
+    const log = new UndoLog(work);
+    const way = reached(
+      kubectlThat('case "$*" in *metadata.name*) echo lab/ ;; *name) echo thing/it ;; esac'),
+    );
+    log.record('kind', { op: 'delete-object', ...way, object: 'crd/it' });
+    log.done(log.record('namespace', { op: 'delete-object', ...way, object: 'namespace/lab', run: 'ours' }));
+    log.close();
+    expect(await undoAll(work)).toEqual([expect.stringMatching(/^kind: namespace\/lab is not of this run/)]);
+    expect(asked()).not.toMatch(/delete|patch/);
+  });
+
+  it('goes on where there is no such namespace, or it is its own', async () => {
+    staleLog(reached(kubectlThat('true')));
+    expect(await undoAll(work)).toEqual([]);
+    expect(asked()).toMatch(/delete crd\/it/);
+  });
+
+  it('takes no cluster of the user for gone because the copy of its kubeconfig is away', async () => {
+    const way = reached(kubectlThat('true'));
+    staleLog(way);
+    rmSync(way.kubeconfig);
+    const gone: string[] = [];
+    const failures = await undoAll(work, (kubeconfig) => void gone.push(kubeconfig));
+    expect(failures).toHaveLength(3);
+    expect(failures[0]).toMatch(
+      /nobody can look at the cluster: .*kubeconfig names none.* not Faultline's own/,
+    );
+    expect(gone).toEqual([]);
+    reached(way.kubectl);
+    expect(await undoAll(work)).toEqual([]);
+  });
+});
+
+describe('two that carry out one log', () => {
+  it('do so one after the other: the second finds what the first has left', async () => {
+    const kubectl = join(work, 'kubectl');
+    const asked = join(work, 'asked');
+    writeFileSync(kubectl, `#!/bin/sh\necho "$*" >>${asked}\nsleep 1\n`, { mode: 0o755 });
+    const log = new UndoLog(work);
+    log.record('kind', { op: 'delete-object', ...reached(kubectl), object: 'crd/it' });
+    log.close();
+    const script = `import { undoAll } from ${JSON.stringify(new URL('./log.ts', import.meta.url).pathname)};
+      console.log('started');
+      console.log(JSON.stringify(await undoAll(${JSON.stringify(work)})));`;
+    const other = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await expect.poll(() => existsSync(asked), { timeout: 10_000 }).toBe(true);
+    expect(await undoAll(work)).toEqual([]);
+    expect(readFileSync(asked, 'utf8').match(/ delete crd/g)).toHaveLength(1);
+    await new Promise((resolve) => (other.exitCode === null ? other.once('exit', resolve) : resolve(0)));
+  });
+
+  it('do not wait for one that died over it', async () => {
+    writeFileSync(join(work, 'undoing'), '999999999 1');
+    const log = new UndoLog(work);
+    const one = directory('one');
+    log.record('one', { op: 'remove-directory', path: one });
+    log.close();
+    expect(await undoAll(work)).toEqual([]);
+    expect(existsSync(one)).toBe(false);
   });
 });
 

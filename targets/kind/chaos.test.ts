@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { EvidenceError } from '../../base/errors.ts';
 import type { ClusterDriver } from '../../chaos/drivers.ts';
 import type { UndoOperation } from '../../chaos/undo/operations.ts';
-import { componentDriver, KNATIVE_OWNERS } from './chaos.ts';
+import { componentDriver, KNATIVE_OWNERS, networkDriver } from './chaos.ts';
 
 /** What kubectl says of the Deployment and of its pods. */
 let replicas: string;
@@ -45,4 +45,22 @@ it('acts on nobody of whom the guardrails could not hear', async () => {
   expect((await driver().impact('activator')).pods).toHaveLength(2);
   pods = '';
   await expect(driver().impact('activator')).rejects.toThrow(EvidenceError);
+});
+
+it('takes nothing for a number of replicas that is none', async () => {
+  for (const answer of ['', 'Warning: deprecated\n4']) {
+    replicas = answer;
+    await expect(driver().look?.('activator')).rejects.toThrow(
+      /how many replicas deployment\/activator has is not known: kubectl answered "/,
+    );
+  }
+});
+
+it('cuts off for as long as is planned and ten minutes, whoever is left to end it', async () => {
+  let duration: unknown;
+  const inject = async ({ spec }: { spec: { duration?: unknown } }) => {
+    duration = spec.duration;
+  };
+  await networkDriver({ inject } as unknown as ClusterDriver).blackhole('f', 'rabbitmq', 90_000);
+  expect(duration).toBe('690s');
 });

@@ -1,7 +1,9 @@
 /** The drivers that scenarios share with target `local`: components that are held, and a component that is cut off. */
 import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import type { ChaosObject, ClusterDriver, ComponentDriver, NetworkDriver } from '../../chaos/drivers.ts';
+import { ending } from '../../chaos/faults/chaos-mesh.ts';
 import { selectorOf } from '../../chaos/faults/pods.ts';
+import { replicasIn } from '../../chaos/replicas.ts';
 import { probeSilence } from '../../chaos/silence-probe.ts';
 import { COMPONENTS, MEMORY, NAMESPACE } from './platform.ts';
 
@@ -97,7 +99,7 @@ export function componentDriver(
   const scaleOf = async (component: string): Promise<number> => {
     const { object, namespace } = ownerOf(owners, component);
     const path = '--output=jsonpath={.spec.replicas}';
-    return Number(await cluster.kubectl('get', object, `--namespace=${namespace}`, path));
+    return replicasIn(await cluster.kubectl('get', object, `--namespace=${namespace}`, path), object);
   };
   /** How many a component had right before: on a cluster of the user's own, others than ours may be the right number. */
   const found = new Map<string, number>();
@@ -180,11 +182,11 @@ export function networkDriver(cluster: ClusterDriver): NetworkDriver {
         workloads: all.flatMap(({ workloads }) => workloads),
       };
     },
-    rehearse: (fault, component) => cluster.rehearse(partition(`faultline-${fault}`, component)),
+    rehearse: (fault, component) => cluster.rehearse(ending(partition(`faultline-${fault}`, component))),
     undoOf,
     address: (component) => ({ host: component, port: BROKER_PORT }),
-    async blackhole(fault, component) {
-      const cut = partition(`faultline-${fault}`, component);
+    async blackhole(fault, component, plannedMs) {
+      const cut = ending(partition(`faultline-${fault}`, component), plannedMs);
       cuts.set(fault, cut);
       await cluster.inject(cut);
     },

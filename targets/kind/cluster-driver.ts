@@ -2,6 +2,7 @@
 
 import { get as getPlain } from 'node:http';
 import { get } from 'node:https';
+import type { V1Pod } from '@kubernetes/client-node';
 import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import type { Answer, ChaosObject, ClusterDriver, Reach } from '../../chaos/drivers.ts';
 import { loseNode } from '../../chaos/undo/lost-node.ts';
@@ -12,7 +13,7 @@ import { exec } from '../../tools/exec.ts';
 import { type Owners, ownerOf } from './chaos.ts';
 import { nodeImpact, PODS_PATH } from './node-impact.ts';
 import type { Place } from './place.ts';
-import type { PodWatch } from './pods.ts';
+import { isReady, type PodWatch } from './pods.ts';
 
 /** A fault that is not in place after so long is not known to be: the run is `unknown`. Chaos Mesh needs 0.7 s on an idle cluster. */
 const INJECTED_WITHIN_MS = 30_000;
@@ -71,14 +72,18 @@ export function clusterDriver(access: ClusterAccess): ClusterDriver {
       await kubectl('delete', nameOf(object), '--ignore-not-found', '--timeout=30s');
     },
     labelsOf: (component) => ownerOf(owners, component).labels,
-    podsOf: (component) => pods.of(component).map((pod) => pod.metadata?.name ?? ''),
+    podsOf: (component) => pods.of(component).map(podName),
     impactOfPods(component, names) {
-      const all = pods.of(component).map((pod) => pod.metadata?.name ?? '');
-      const hit = names ?? all;
+      const all = pods.of(component);
+      const hit = new Set(names ?? all.map(podName));
+      const unready = all.filter((pod) => !hit.has(podName(pod)) && !isReady(pod)).length;
+      const [, owner = component] = ownerOf(owners, component).object.split('/');
+      // Named as a node's are, so that what hits one workload twice is added up.
+      const workload = { name: `${namespace}/${owner}`, hit: hit.size, of: Math.max(all.length, hit.size) };
       return {
-        pods: hit.map((name) => ({ namespace, name })),
+        pods: [...hit].map((name) => ({ namespace, name })),
         nodes: [],
-        workloads: [{ name: component, hit: hit.length, of: Math.max(all.length, hit.length) }],
+        workloads: [{ ...workload, ...(unready > 0 ? { unready } : {}) }],
       };
     },
     async impactOfNode(node) {
@@ -114,6 +119,8 @@ export function clusterDriver(access: ClusterAccess): ClusterDriver {
     apiAnswerMs: () => answerMs(`https://${controlPlane?.address}:6443/readyz`),
   };
 }
+
+const podName = ({ metadata }: V1Pod) => metadata?.name ?? '';
 
 /** On a connection of its own: what is on the way in an old one is not asked again. */
 function ask(url: URL, withinMs: number): Promise<Answer> {

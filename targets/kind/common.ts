@@ -137,9 +137,10 @@ export async function refuseUnreachableHost(
   const { hostname, port } = new URL(webhookUrl);
   const connect = `timeout ${REACHED_WITHIN_S} bash -c ': >/dev/tcp/${hostname}/${port}' && echo reached`;
   const inside = ['--namespace', namespace, 'exec', 'deployment/prometheus', '--', 'bash', '-c', connect];
-  const said = await cluster.do(...inside).catch((error: Error) => error.message);
-  if (!said.includes('reached'))
+  // Not the words of an error: they repeat what was asked.
+  const { stdout, output } = await cluster.undo(...inside);
+  if (stdout.trim() !== 'reached')
     throw new HarnessError(
-      `a pod of target ${target} can not reach this host at ${hostname}:${port}: is ${hostAddress} its address there, and does a firewall let it in?`,
+      `a pod of target ${target} can not reach this host at ${hostname}:${port}: is ${hostAddress} its address there, and does a firewall let it in? It said: ${output.trim().slice(-300) || 'nothing'}`,
     );
 }

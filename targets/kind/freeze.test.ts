@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
-import { freezeReason } from './freeze.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FakeApi, fakeApi } from './fake-api.ts';
+import { type FreezeWatch, freezeReason, watchFreeze } from './freeze.ts';
 
 it('freezes by any value of the annotation but false, which is told', () => {
   const why = (value: string) => freezeReason('lab', { 'faultline.dev/freeze': value, other: 'x' });
@@ -8,4 +9,65 @@ it('freezes by any value of the annotation but false, which is told', () => {
   expect(why('false')).toBeUndefined();
   expect(freezeReason('lab', { other: 'x' })).toBeUndefined();
   expect(freezeReason('lab')).toBeUndefined();
+});
+
+describe('the watch', () => {
+  let api: FakeApi;
+  let watch: FreezeWatch | undefined;
+  beforeEach(async () => {
+    api = await fakeApi();
+    api.items = [namespace('lab')];
+  });
+  afterEach(async () => {
+    await watch?.stop();
+    watch = undefined;
+    await api.close();
+  });
+  const namespace = (name: string, value?: string, resourceVersion = '1') => ({
+    metadata: {
+      ...{ name, resourceVersion },
+      annotations: value === undefined ? {} : { 'faultline.dev/freeze': value },
+    },
+  });
+  const start = async (blindForMs?: number) => {
+    watch = await watchFreeze(api.kubeconfig, new Set(['lab']), blindForMs);
+    return watch;
+  };
+
+  it('sees a freeze that is there, that comes, and that goes', async () => {
+    api.items = [namespace('lab', 'oncall'), namespace('other', 'oncall')];
+    const { reason } = await start();
+    expect(reason()).toMatch(/namespace lab .*=oncall/);
+    api.tell('MODIFIED', namespace('lab', undefined, '2'));
+    await expect.poll(reason).toBeUndefined();
+    api.tell('MODIFIED', namespace('lab', 'again', '3'));
+    await expect.poll(reason).toMatch(/=again/);
+  });
+
+  it.each(['list', 'watch'] as const)('does not begin without the right to %s namespaces', async (verb) => {
+    api.status[verb] = 403;
+    await expect(start()).rejects.toThrow(/user may not list and watch namespaces, .* answered 403/);
+  });
+
+  it('says that nobody can look when the watch is lost and does not come back, and looks again when it does', async () => {
+    const { reason } = await start(300);
+    api.status.watch = 403;
+    api.cut();
+    await expect.poll(reason, { timeout: 5000 }).toMatch(/nobody can see whether namespaces have .*: for \d/);
+    api.status.watch = 200;
+    await expect.poll(reason, { timeout: 5000 }).toBeUndefined();
+    api.tell('MODIFIED', namespace('lab', 'oncall', '2'));
+    await expect.poll(reason).toMatch(/=oncall/);
+  });
+
+  it('bears a watch that is cut and is back at once', async () => {
+    const { reason } = await start();
+    api.cut();
+    const look = () => {
+      api.tell('MODIFIED', namespace('lab', 'oncall', '2'));
+      return reason();
+    };
+    await expect.poll(look, { timeout: 5000 }).toBeDefined();
+    expect(reason()).toMatch(/=oncall/);
+  });
 });

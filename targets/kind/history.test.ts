@@ -1,6 +1,6 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
 import { expect, it } from 'vitest';
-import { lineOf, podState } from './history.ts';
+import { isOfRun, lineOf, podState } from './history.ts';
 
 it('writes a pod as it is: where, and each of its containers', () => {
   const container = { image: '', imageID: '', ready: false, restartCount: 0 };
@@ -33,3 +33,22 @@ it('writes an event with its own instant, on one line', () => {
     '2026-01-01T00:00:01.000Z Warning pod/lab/it BackOff: Back-off restarting (3 times)',
   );
 });
+
+it.each([
+  ['Pod', 'lab', true],
+  ['Pod', 'knative-serving', true],
+  ['Deployment', 'kube-system', true],
+  ['Pod', 'chaos-mesh', true],
+  ['NetworkChaos', 'lab', true],
+  ['Node', undefined, true],
+  ['Node', '', true],
+  ['Pod', 'payments', false],
+  ['Pod', 'default', false],
+  ['PersistentVolume', undefined, false],
+])(
+  'keeps what is told of the run and what it stands on, and nothing of others: %s in %s',
+  (kind, namespace, kept) => {
+    const involvedObject = { kind, name: 'it', ...(namespace === undefined ? {} : { namespace }) };
+    expect(isOfRun({ metadata: {}, involvedObject } as CoreV1Event, 'lab')).toBe(kept);
+  },
+);

@@ -14,8 +14,8 @@ export interface History {
 }
 
 /**
- * Writes `pods.txt` and `events.txt` into the directory, a line for each change. Events of all namespaces (a node's are in `default`,
- * Knative's in its own); of the platform's alone for who may not see all.
+ * Writes `pods.txt` and `events.txt` into the directory, a line for each change. Events of the platform's namespace, of nodes (which are in
+ * `default`) and of what the platform stands on; of the platform's alone for who may not see all.
  */
 export async function keepHistory(
   kubeconfig: string,
@@ -27,7 +27,9 @@ export async function keepHistory(
   const pods = open('pods.txt');
   const events = open('events.txt');
   const states = new Map<string, string>();
-  const stopEvents = await watchEvents(kubeconfig, namespace, (event) => events.write(`${lineOf(event)}\n`));
+  const stopEvents = await watchEvents(kubeconfig, namespace, (event) => {
+    if (isOfRun(event, namespace)) events.write(`${lineOf(event)}\n`);
+  });
   const tell = (pod: V1Pod, state: string) => {
     const { name = '', labels = {} } = pod.metadata ?? {};
     if (states.get(name) === state) return;
@@ -43,6 +45,14 @@ export async function keepHistory(
       await Promise.all([pods, events].map((file) => new Promise<void>((done) => file.end(done))));
     },
   };
+}
+
+/** What every platform stands on, and faults may reach. */
+const BELOW = ['kube-system', 'knative-serving', 'chaos-mesh'];
+
+/** What others do on the same cluster is no business of who reads the bundle. @param own namespace of the platform */
+export function isOfRun({ involvedObject: { kind, namespace } }: CoreV1Event, own: string): boolean {
+  return kind === 'Node' || [own, ...BELOW].includes(namespace ?? '');
 }
 
 /** Phase, node, and each container. */

@@ -18,8 +18,10 @@ export async function missingRights(
   user: string,
 ): Promise<string[]> {
   const way = [`--kubeconfig=${kubeconfig}`, `--as=${user}`];
-  const questions = rights.flatMap(({ namespace, group, resources, verbs }) =>
-    resources.flatMap((resource) => verbs.map((verb) => ({ namespace, group, resource, verb }))),
+  const questions = rights.flatMap(({ namespace, group, resources, names = [undefined], verbs }) =>
+    resources.flatMap((resource) =>
+      names.flatMap((object) => verbs.map((verb) => ({ namespace, group, resource, object, verb }))),
+    ),
   );
   const missing: string[] = [];
   const asker = async () => {
@@ -28,14 +30,17 @@ export async function missingRights(
       const name = q.group === '' ? kind : `${kind}.${q.group}`;
       const where = q.namespace === undefined ? ['--all-namespaces'] : [`--namespace=${q.namespace}`];
       const sub = subresource === undefined ? [] : [`--subresource=${subresource}`];
-      const asked = ['auth', 'can-i', q.verb, name, ...sub, ...where];
-      const { code, output } = await exec(kubectl, [...way, ...asked], { timeoutMs: ANSWER_WITHIN_MS });
-      const answer = /^(yes|no)\b/m.exec(output)?.[1];
+      const what = q.object === undefined ? name : `${name}/${q.object}`;
+      const asked = ['auth', 'can-i', q.verb, what, ...sub, ...where];
+      const { code, stdout, output } = await exec(kubectl, [...way, ...asked], {
+        timeoutMs: ANSWER_WITHIN_MS,
+      });
+      const answer = /^(yes|no)\b/m.exec(stdout)?.[1];
       if (answer === undefined)
         throw new HarnessError(`kubectl ${asked.join(' ')} gave no answer (code ${code}): ${output.trim()}`);
       if (answer === 'no')
         missing.push(
-          `${q.verb} ${name}${subresource === undefined ? '' : `/${subresource}`} in ${q.namespace ?? 'all namespaces'}`,
+          `${q.verb} ${name}${subresource === undefined ? '' : `/${subresource}`}${q.object === undefined ? '' : ` of ${q.object}`} in ${q.namespace ?? 'all namespaces'}`,
         );
     }
   };

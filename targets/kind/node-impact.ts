@@ -6,47 +6,43 @@ export const PODS_PATH = `--output=jsonpath={range .items[*]}${[
   '.metadata.namespace',
   '.metadata.name',
   '.spec.nodeName',
-  '.metadata.ownerReferences[0].kind',
-  '.metadata.ownerReferences[0].name',
+  // Others may own a pod and never make it again.
+  '.metadata.ownerReferences[?(@.controller==true)].kind',
+  '.metadata.ownerReferences[?(@.controller==true)].name',
   '.metadata.deletionTimestamp',
   '.status.phase',
+  '.status.conditions[?(@.type=="Ready")].status',
 ]
   .map((field) => `{${field}}`)
   .join('{"\\t"}')}{"\\n"}{end}`;
 
 /** Owners of pods that every node has of its own: DaemonSets, and the node itself for static pods. */
 const OF_THE_NODE = ['DaemonSet', 'Node'];
-/** One Job has one pod, and a pod without an owner is alone: no replicas to take a share of. */
-const ALONE = ['Job', ''];
 
-/** @param listing all pods of the cluster, as {@link PODS_PATH} has them. Workloads are named `namespace/name`. */
+/**
+ * Of each workload `hit` is on the node, and `unready` serves nobody already: what is left is what is neither. How many it should have is
+ * taken from the pods that are there: of one that could not even be made, nothing is known here.
+ * @param listing all pods of the cluster, as {@link PODS_PATH} has them. Workloads are named `namespace/name`.
+ */
 export function nodeImpact(listing: string, node: string): Impact {
   const movable = listing
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .map((line) => {
-      const [namespace = '', name = '', at = '', ownerKind = '', owner = '', going = '', phase = ''] =
-        line.split('\t');
-      return {
-        namespace,
-        name,
-        onNode: at === node,
-        ownerKind,
-        owner,
-        going: going !== '',
-        over: OVER.includes(phase.trim()),
-      };
-    })
-    .filter((pod) => !OF_THE_NODE.includes(pod.ownerKind) && !pod.over);
-  const replicated = movable.filter((pod) => !pod.going && !ALONE.includes(pod.ownerKind));
+    .map(podOf)
+    .filter((pod) => !OF_THE_NODE.includes(pod.ownerKind) && !OVER.includes(pod.phase));
+  // One Job has one pod: no replicas to take a share of. The place of one that goes is taken by another, but for a StatefulSet's.
+  const counted = movable.filter((pod) => pod.ownerKind !== 'Job' && (!pod.going || isOfSet(pod)));
   return {
-    pods: movable.filter((pod) => pod.onNode).map(({ namespace, name }) => ({ namespace, name })),
+    pods: movable.filter((pod) => pod.at === node).map(({ namespace, name }) => ({ namespace, name })),
     nodes: [node],
     // A StatefulSet may have the name of a Deployment.
-    workloads: [...Map.groupBy(replicated, (pod) => `${pod.ownerKind} ${workloadOf(pod)}`)].flatMap(
+    workloads: [...Map.groupBy(counted, (pod) => `${pod.ownerKind} ${workloadOf(pod)}`)].flatMap(
       ([, pods]) => {
-        const hit = pods.filter((pod) => pod.onNode).length;
-        return hit > 0 ? [{ name: workloadOf(pods[0] as Pod), hit, of: pods.length }] : [];
+        const hit = pods.filter((pod) => pod.at === node && !pod.going).length;
+        const unready = pods.filter((pod) => pod.going || (pod.at !== node && !pod.ready)).length;
+        if (hit === 0) return [];
+        const name = workloadOf(pods[0] as Pod);
+        return [{ name, hit, ...(unready > 0 ? { unready } : {}), of: pods.length }];
       },
     ),
   };
@@ -55,9 +51,19 @@ export function nodeImpact(listing: string, node: string): Impact {
 /** A pod that has ended is listed until somebody deletes it, and serves nobody. */
 const OVER = ['Succeeded', 'Failed'];
 
-type Pod = Record<'namespace' | 'ownerKind' | 'owner', string>;
+type Pod = ReturnType<typeof podOf>;
 
-function workloadOf({ namespace, ownerKind, owner }: Pod) {
+function podOf(line: string) {
+  const [namespace = '', name = '', at = '', ownerKind = '', owner = '', going = '', phase = '', ready = ''] =
+    line.split('\t').map((field) => field.trim());
+  return { namespace, name, at, ownerKind, owner, going: going !== '', phase, ready: ready === 'True' };
+}
+
+const isOfSet = ({ ownerKind }: Pod) => ownerKind === 'StatefulSet';
+
+function workloadOf({ namespace, name, ownerKind, owner }: Pod) {
+  // Without an owner it is alone, and all of what it is.
+  if (ownerKind === '') return `${namespace}/${name}`;
   // A Deployment's ReplicaSets are named after it; a rollout has two.
   return `${namespace}/${ownerKind === 'ReplicaSet' ? owner.replace(/-[^-]+$/, '') : owner}`;
 }

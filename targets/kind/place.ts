@@ -57,7 +57,7 @@ export function kindPlace(): Place {
   const origins = Object.entries(state.provenance).map(([name, from]) => [`origin of ${name}`, from]);
   return {
     target: 'kind',
-    way: { kubectl: state.kubectl, kubeconfig: kubeconfigPath() },
+    way: { kubectl: state.kubectl, kubeconfig: kubeconfigPath(), madeHere: true },
     nodes: state.nodes.map((node) => ({ ...node, worker: !node.name.endsWith('control-plane') })),
     cores: cpus().length,
     nodeAddress,

@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import { expect, it } from 'vitest';
 import type { ComponentEvent } from '../target.ts';
-import { tellChanges } from './pods.ts';
+import { fakeApi } from './fake-api.ts';
+import { tellChanges, watchPods } from './pods.ts';
 
 it('tells each container that ended, also one that nobody saw running', () => {
   const told: ComponentEvent[] = [];
@@ -22,4 +26,15 @@ it('tells each container that ended, also one that nobody saw running', () => {
     ['exited', null],
     ['exited', 'OOMKilled'],
   ]);
+});
+
+it('does not begin where pods may not be watched: none would look like an idle platform', async () => {
+  const api = await fakeApi();
+  const logDirectory = mkdtempSync(join(tmpdir(), 'faultline-pods-'));
+  api.status.list = 403;
+  await expect(watchPods(api.kubeconfig, 'lab', {}, { onEvent: () => {}, logDirectory })).rejects.toThrow(
+    /may not list and watch pods of namespace lab/,
+  );
+  await api.close();
+  rmSync(logDirectory, { recursive: true });
 });

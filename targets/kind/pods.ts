@@ -1,11 +1,11 @@
 /** Follows the pods of the platform's namespace through the API: how many instances each function has, and which components came and went. */
-import { CoreV1Api, KubeConfig, makeInformer, type V1Pod } from '@kubernetes/client-node';
+import { CoreV1Api, KubeConfig, type V1Pod } from '@kubernetes/client-node';
 import type { ComponentEvent, TargetRequest } from '../target.ts';
+import { follow } from './follow.ts';
 import { keepHistory } from './history.ts';
 import { imagesOf } from './images.ts';
 import { followByApi, LogKeeper } from './log-keeper.ts';
 
-const RECONNECT_MS = 500;
 /** Set by Knative on the pods of a Service, which is named as its function. */
 export const SERVICE_LABEL = 'serving.knative.dev/service';
 /** Of a build's pod (PLATFORM.md, "Life of a function"). */
@@ -27,7 +27,7 @@ export interface PodWatch {
   stop(): Promise<void>;
 }
 
-/** @param logDirectory gets the logs of all, their states, and the cluster's events @throws Error when the first list does not come. */
+/** @param logDirectory gets the logs of all, their states, and the cluster's events @throws HarnessError when pods can not be listed and watched */
 export async function watchPods(
   kubeconfig: string,
   namespace: string,
@@ -37,8 +37,6 @@ export async function watchPods(
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const api = config.makeApiClient(CoreV1Api);
-  const list = () => api.listNamespacedPod({ namespace });
-  const informer = makeInformer<V1Pod>(config, `/api/v1/namespaces/${namespace}/pods`, list as never);
   const pods = new Map<string, V1Pod>();
   const told: Lives = { running: new Set(), ended: new Set() };
   const ran = new Set<string>();
@@ -55,21 +53,22 @@ export async function watchPods(
   };
   const componentOf = (pod: V1Pod) =>
     Object.keys(components).find((name) => hasLabels(pod, components[name] as Record<string, string>));
-  informer.on('add', seen);
-  informer.on('update', seen);
-  informer.on('delete', (pod) => {
-    pods.delete(nameOf(pod));
-    const component = componentOf(pod);
-    if (component !== undefined) tellEnd(pod, component, told, onEvent);
-    history.gone(pod);
+  const following = await follow<V1Pod>(config, {
+    what: `pods of namespace ${namespace}`,
+    path: `/api/v1/namespaces/${namespace}/pods`,
+    list: () => api.listNamespacedPod({ namespace }),
+    onSeen: seen,
+    onGone(pod) {
+      pods.delete(nameOf(pod));
+      const component = componentOf(pod);
+      if (component !== undefined) tellEnd(pod, component, told, onEvent);
+      history.gone(pod);
+    },
+  }).catch(async (error) => {
+    await logs.stop();
+    await history.stop();
+    throw error;
   });
-  let stopped = false;
-  const again = () => {
-    if (stopped) return;
-    setTimeout(() => void informer.start().catch(again), RECONNECT_MS);
-  };
-  informer.on('error', again);
-  await informer.start();
   return {
     functions(which = () => true) {
       const counts = new Map<string, number>();
@@ -87,8 +86,7 @@ export async function watchPods(
       }),
     of: (component) => [...pods.values()].filter((pod) => componentOf(pod) === component && lives(pod)),
     async stop() {
-      stopped = true;
-      await informer.stop();
+      await following.stop();
       await logs.stop();
       await history.stop();
     },

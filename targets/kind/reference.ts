@@ -15,14 +15,7 @@ import { objectDriver } from '../object-store.ts';
 import { Supervisor } from '../supervisor.ts';
 import type { Endpoints, RunningTarget, Target, TargetRequest } from '../target.ts';
 import { throttleProxy } from '../throttle.ts';
-import {
-  componentDriver,
-  INFRASTRUCTURE,
-  networkDriver,
-  placesOf,
-  referenceOwners,
-  touched,
-} from './chaos.ts';
+import { componentDriver, INFRASTRUCTURE, networkDriver, referenceOwners, touched } from './chaos.ts';
 import { clusterDriver } from './cluster-driver.ts';
 import {
   asFaults,
@@ -35,8 +28,10 @@ import {
   UP_WITHIN_S,
 } from './common.ts';
 import { watchFreeze } from './freeze.ts';
+import { heedingFreezes } from './heeded-freezes.ts';
 import { makeLoadPods } from './load-pods.ts';
 import { hasControlPlane, type Place, referenceImages } from './place.ts';
+import { namedPlaces } from './places.ts';
 import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts';
 import { isReady, type PodWatch, watchPods } from './pods.ts';
 import {
@@ -74,10 +69,11 @@ export function referencePlatform(name: Place['target'], find: () => Place): Tar
         objectStore: true,
         cluster: {
           namespace: NAMESPACE,
-          owners: placesOf(referenceOwners(referenceImages(place).platform)),
+          owners: namedPlaces(referenceOwners(referenceImages(place).platform)),
           workers: place.nodes.filter(({ worker }) => worker).length,
           cores: place.cores,
           machines: place.engine !== undefined,
+          readyDoors: [...COMPONENTS],
           ...{ doors: [...COMPONENTS], shells: [...COMPONENTS, 'rabbitmq'], shapers: await shapers(place) },
         },
       };
@@ -140,11 +136,13 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
     const { spokenTo, endpoints, readyUrl, storeUrl } = await waysIn(cluster, place, password);
     const watch = pods;
     const owners = referenceOwners(images.platform);
-    const freeze = await watchFreeze(way.kubeconfig, touched(owners));
-    const driver = clusterDriver({
+    const reached = new Set(touched(owners));
+    const freeze = await watchFreeze(way.kubeconfig, reached);
+    const faults = clusterDriver({
       cluster: await asFaults(cluster, way, NAMESPACE, request),
       ...{ place, namespace: NAMESPACE, pods, owners, readyUrl },
     });
+    const driver = heedingFreezes(faults, freeze, reached);
     return {
       endpoints,
       components: Object.fromEntries(
@@ -164,7 +162,10 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
         makeLoadPods(
           cluster,
           way,
-          { namespace: NAMESPACE, image: images.services, runId: request.runId },
+          {
+            ...{ namespace: NAMESPACE, image: images.services, runId: request.runId },
+            onControlPlane: place.target === 'kind',
+          },
           count,
         ),
       pods: () => watch.functions(),
@@ -210,7 +211,7 @@ function services(
     ...prometheus({
       ...where,
       ...apart,
-      ...{ nodes: nodes.map(({ name }) => name), kubeStateMetrics: true },
+      ...{ nodes, kubeStateMetrics: true },
       ...{ rules: request.rules, scrapeMs: request.scrapeMs, evaluationMs: request.evaluationMs },
       timeScale: request.timeScale,
       targets: [

@@ -11,6 +11,8 @@ const metrics = {
   ...{ scrapeMs: 1000, evaluationMs: 500, timeScale: 60 },
 };
 
+const node = { name: 'one', address: '10.0.0.1' };
+
 // biome-ignore lint/suspicious/noExplicitAny: manifests are looked into at will.
 const find = (manifests: Manifest[], kind: string, name?: string): any =>
   manifests.find((m) => m.kind === kind && (name === undefined || m.metadata.name === name));
@@ -57,22 +59,36 @@ it('measures containers only where it is asked to, with the rights for those nod
   expect(without.map(({ kind }) => kind)).toEqual(['ConfigMap', 'Service', 'Deployment']);
   expect(find(without, 'Deployment').spec.template.spec.automountServiceAccountToken).toBe(false);
 
-  const nodes = ['one', 'two'];
+  const nodes = [
+    { name: 'one', address: '10.0.0.1' },
+    { name: 'two', address: '10.0.0.2' },
+  ];
   const manifests = prometheus({ ...metrics, nodes });
+  // Not `nodes/proxy`, which is any command in any pod of the node.
   expect(find(manifests, 'ClusterRole').rules).toEqual([
-    { apiGroups: [''], resources: ['nodes/proxy'], resourceNames: nodes, verbs: ['get'] },
+    { apiGroups: [''], resources: ['nodes/metrics'], resourceNames: ['one', 'two'], verbs: ['get'] },
   ]);
   expect(find(manifests, 'Deployment').spec.template.spec.serviceAccountName).toBe(
     find(manifests, 'ServiceAccount').metadata.name,
   );
   expect(jobs({ ...metrics, nodes })).toMatchObject([
-    { job_name: 'cadvisor', static_configs: [{ targets: nodes }] },
+    {
+      ...{ job_name: 'cadvisor', scheme: 'https', metrics_path: '/metrics/cadvisor' },
+      // As queries know them: by the name of the node.
+      static_configs: [
+        { targets: ['10.0.0.1:10250'], labels: { instance: 'one' } },
+        { targets: ['10.0.0.2:10250'], labels: { instance: 'two' } },
+      ],
+    },
   ]);
+  // Where nobody knows its address, its name may be resolved.
+  const [unknown] = jobs({ ...metrics, nodes: [{ name: 'three', address: '' }] });
+  expect(unknown?.static_configs).toMatchObject([{ targets: ['three:10250'] }]);
 });
 
 it('reads what is expensive every 15 s, and never more often than every 5 s', () => {
   const every = (timeScale: number) =>
-    jobs({ ...metrics, timeScale, nodes: ['one'], kubeStateMetrics: true }).map((j) => j.scrape_interval);
+    jobs({ ...metrics, timeScale, nodes: [node], kubeStateMetrics: true }).map((j) => j.scrape_interval);
   expect([every(1), every(2), every(60)]).toEqual([
     ['15s', '15s'],
     ['7s500ms', '7s500ms'],
@@ -107,7 +123,7 @@ it('lets nothing run as root, write to its image or take memory without end', ()
   const all = [
     ...rabbitmq(broker),
     ...objectStore({ ...where, access: 'a', secret: 's' }),
-    ...prometheus({ ...metrics, nodes: ['one'] }),
+    ...prometheus({ ...metrics, nodes: [node] }),
     ...alertmanager({ ...apart, webhookUrl: 'http://host:1/', timeScale: 1 }),
     ...kubeStateMetrics(apart),
     // biome-ignore lint/suspicious/noExplicitAny: as above.

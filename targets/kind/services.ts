@@ -335,9 +335,12 @@ const CADVISOR_KEPT = [
   'container_oom_events_total',
 ];
 
+/** Source: Kubernetes' documentation, "Ports and Protocols". */
+const KUBELET_PORT = 10_250;
+
 interface Expensive {
   /** Whose containers are measured, by cAdvisor in their kubelet. Needs a ClusterRole and its binding, `<namespace>-prometheus`. */
-  nodes?: string[];
+  nodes?: { name: string; address: string }[];
   /** kubeStateMetrics() is applied as well. */
   kubeStateMetrics?: boolean;
   /** Jobs of pods, each scraped by itself; `url` tells which there are (own/pod-targets.ts). `ownLabels`: theirs win over Prometheus's. */
@@ -352,19 +355,19 @@ function expensiveJobs(
 ): string {
   const every = formatDuration(expensiveScrapeMs(timeScale));
   const rhythm = `scrape_interval: ${every}\n    scrape_timeout: ${every}`;
-  const credentials = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const kubelets = nodes.map(
+    ({ name, address }) =>
+      `      - { targets: ['${address || name}:${KUBELET_PORT}'], labels: { instance: '${name}' } }`,
+  );
   const cadvisor = `  - job_name: cadvisor
     ${rhythm}
     scheme: https
-    authorization: { credentials_file: ${credentials}/token }
-    tls_config: { ca_file: ${credentials}/ca.crt }
-    static_configs: [{ targets: [${nodes.map((node) => `'${node}'`).join(', ')}] }]
-    relabel_configs:
-      - { source_labels: [__address__], target_label: instance }
-      - source_labels: [__address__]
-        target_label: __metrics_path__
-        replacement: /api/v1/nodes/$1/proxy/metrics/cadvisor
-      - { target_label: __address__, replacement: 'kubernetes.default.svc:443' }
+    metrics_path: /metrics/cadvisor
+    authorization: { credentials_file: /var/run/secrets/kubernetes.io/serviceaccount/token }
+    # By default a kubelet signs its certificate itself: nobody could check it. With the token, a stranger in its place could read these metrics.
+    tls_config: { insecure_skip_verify: true }
+    static_configs:
+${kubelets.join('\n')}
     metric_relabel_configs:
       - { source_labels: [__name__], regex: '${CADVISOR_KEPT.join('|')}', action: keep }
 `;
@@ -384,15 +387,24 @@ function expensiveJobs(
   return [nodes.length > 0 ? cadvisor : '', objects ? state : '', ...ofPods].join('');
 }
 
-/** Reading nodes' metrics by way of the API server: of these nodes, and nothing else. */
-function mayReadNodes(namespace: string, nodes: string[]): Manifest[] {
+/**
+ * To be shown the metrics of these nodes' kubelets, which ask the API server whether Prometheus may see them. Source: Kubernetes'
+ * documentation, "Kubelet authentication/authorization": `/metrics/*` is `nodes/metrics`. By way of the API server it would be
+ * `nodes/proxy`, with which commands can be run in every pod of the node.
+ */
+function mayReadMetrics(namespace: string, nodes: { name: string }[]): Manifest[] {
   const metadata = { name: `${namespace}-prometheus` };
   const rbac = 'rbac.authorization.k8s.io';
   return [
     object('v1', 'ServiceAccount', namespace, 'prometheus', {}),
     {
       ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata },
-      rules: [{ apiGroups: [''], resources: ['nodes/proxy'], resourceNames: nodes, verbs: ['get'] }],
+      rules: [
+        {
+          ...{ apiGroups: [''], resources: ['nodes/metrics'], verbs: ['get'] },
+          resourceNames: nodes.map(({ name }) => name),
+        },
+      ],
     },
     {
       ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata },
@@ -408,7 +420,7 @@ export function prometheus(
 ): Manifest[] {
   const { namespace, nodes = [] } = options;
   return [
-    ...(nodes.length > 0 ? mayReadNodes(namespace, nodes) : []),
+    ...(nodes.length > 0 ? mayReadMetrics(namespace, nodes) : []),
     ...single(options, 'prometheus', 9090, {
       command: ['prometheus'],
       args: [

@@ -31,7 +31,7 @@ type Registry = Place['registry'];
 export async function surroundings(cluster: Kubernetes, registry: Registry): Promise<Surroundings> {
   const [kinds, namespaces, storage] = await Promise.all([
     // The last two columns are there for every resource; short names are not.
-    cluster.do('api-resources', '--no-headers', '--output=wide'),
+    cluster.apiResources('--no-headers', '--output=wide'),
     cluster.do('get', 'namespaces', '--output=jsonpath={.items[*].metadata.name}'),
     storageClasses(cluster),
   ]);

@@ -3,18 +3,21 @@ import { HarnessError, RefusedError } from '../../../base/errors.ts';
 import { freePorts } from '../../../base/ports.ts';
 import { processCpuSeconds } from '../../../base/process-cpu.ts';
 import type { Abilities } from '../../../chaos/fault.ts';
+import type { Guardrails } from '../../../chaos/guardrails/file.ts';
 import { FIRST, Kubernetes, type Way } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
 import { Supervisor } from '../../supervisor.ts';
 import type { RunningTarget, Target, TargetRequest } from '../../target.ts';
-import { componentDriver, KNATIVE_OWNERS, placesOf, touched } from '../chaos.ts';
+import { componentDriver, KNATIVE_OWNERS, touched } from '../chaos.ts';
 import { clusterDriver } from '../cluster-driver.ts';
 import { asFaults, available, nodePorts, refuseUnreachableHost, takeNamespace } from '../common.ts';
 import { watchFreeze } from '../freeze.ts';
+import { heedingFreezes } from '../heeded-freezes.ts';
 import type { Place } from '../place.ts';
+import { namedPlaces } from '../places.ts';
 import { isReady, type PodWatch, watchPods } from '../pods.ts';
 import { shapers } from '../shapers.ts';
-import { surroundings } from '../surroundings.ts';
+import { kindOf, surroundings } from '../surroundings.ts';
 import { containerOf, doorOf, doors, ownersOf, withSettings } from './components.ts';
 import { type OwnManifests, readManifests } from './manifests.ts';
 import { FUNCTIONS, listOf, MONITORING, monitoring } from './monitoring.ts';
@@ -32,7 +35,18 @@ const API_WITHIN_MS = 15_000;
 export function ownPlatform(
   name: Place['target'],
   find: () => Place,
-  { profile, speaks, directory }: { profile: Profile; speaks: ByObjects; directory: string },
+  {
+    profile,
+    speaks,
+    directory,
+    guardrails,
+  }: {
+    profile: Profile;
+    speaks: ByObjects;
+    directory: string;
+    /** Which bound where the platform's objects may go; absent: the cluster is Faultline's own. */
+    guardrails?: Guardrails;
+  },
 ): Target {
   let read: OwnManifests | undefined;
   const manifests = () => {
@@ -46,10 +60,12 @@ export function ownPlatform(
     async abilities(): Promise<Abilities> {
       const place = find();
       const { objects } = manifests();
+      const cluster = new Kubernetes(place.way);
       const problems = await preflight(
         objects,
         { ...profile, speaks },
-        await surroundings(new Kubernetes(place.way), place.registry),
+        await surroundings(cluster, place.registry),
+        { namespaced: await namespacedKinds(cluster), ...(guardrails ? { guardrails } : {}) },
       );
       problems.push(...nameClashes(manifests(), speaks.namespace));
       if (place.ingress === undefined)
@@ -69,10 +85,11 @@ export function ownPlatform(
         objectStore: false,
         cluster: {
           namespace: speaks.namespace,
-          owners: placesOf(ownersOf(profile, speaks.namespace, manifests())),
+          owners: namedPlaces(ownersOf(profile, speaks.namespace, manifests())),
           workers: place.nodes.filter(({ worker }) => worker).length,
           cores: place.cores,
           machines: place.engine !== undefined,
+          readyDoors: Object.keys(profile.components),
           ...{ doors: [], shells: [], shapers: await shapers(place) },
         },
       };
@@ -122,10 +139,10 @@ async function up(
   const { kubeconfig } = way;
   const cluster = new Kubernetes(way);
   const recordNamespace = await takeNamespace(cluster, request, way, { namespace, now: false });
-  const applied = manifests.objects
+  const wanted = manifests.objects
     .map(({ manifest }) => manifest)
     .filter(({ kind }) => !READ_HERE.includes(kind));
-  await recordUndo(request.undo, way, cluster, { namespace, recordNamespace }, applied);
+  const applied = await recordUndo(request.undo, way, cluster, { namespace, recordNamespace }, wanted);
 
   const owners = ownersOf(profile, namespace, manifests);
   const watched = {
@@ -183,11 +200,13 @@ async function up(
       api: `http://127.0.0.1:${apiPort}`,
       ingress: ingress.url,
     };
-    const freeze = await watchFreeze(kubeconfig, touched(owners));
-    const driver = clusterDriver({
+    const reached = new Set(touched(owners));
+    const freeze = await watchFreeze(kubeconfig, reached);
+    const faults = clusterDriver({
       cluster: await asFaults(cluster, way, namespace, request),
       ...{ place, namespace, pods: watch, owners, readyUrl },
     });
+    const driver = heedingFreezes(faults, freeze, reached);
     const changeable = await withSettings(cluster, Object.keys(profile.components), owners);
     return {
       endpoints,
@@ -252,6 +271,11 @@ function scrapedPods({ functionMetrics, components }: Profile, watch: PodWatch) 
       ]),
     ),
   };
+}
+
+async function namespacedKinds(cluster: Kubernetes): Promise<ReadonlySet<string>> {
+  const lines = await cluster.apiResources('--namespaced=true', '--no-headers', '--output=wide');
+  return new Set(lines.split('\n').flatMap((line) => kindOf(line) ?? []));
 }
 
 function nameClashes({ objects }: OwnManifests, namespace: string) {

@@ -42,7 +42,7 @@ export function monitoring(
     ...kubeStateMetrics({ ...where, image: images.kubeStateMetrics }),
     ...prometheus({
       ...where,
-      ...{ nodes: nodes.map(({ name }) => name), kubeStateMetrics: true, discovered },
+      ...{ nodes, kubeStateMetrics: true, discovered },
       ...{ rules: request.rules, scrapeMs: request.scrapeMs, evaluationMs: request.evaluationMs },
       timeScale: request.timeScale,
       targets: scraped.flatMap(

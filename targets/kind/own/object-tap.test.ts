@@ -1,7 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadProfile } from '../../profile.ts';
+import { fakeApi } from '../fake-api.ts';
 import { lambdaFunction } from './object-front.ts';
-import { BuildsByFunction, EVENT_ID, type LambdaStatus, resultOf } from './object-tap.ts';
+import { BuildsByFunction, EVENT_ID, type LambdaStatus, openObjectTap, resultOf } from './object-tap.ts';
 
 const built = [{ type: 'BuildReady', status: 'True' }];
 const image = 'registry:5000/ns/a:1';
@@ -69,4 +70,38 @@ it('makes a function as the profile has it, with the event that asks for it', ()
   const codeOf = (id?: string) => JSON.stringify(lambdaFunction(speaks, { name: 'a-1' }, id));
   expect(codeOf('id-1')).toContain("build: 'id-1'");
   expect(codeOf()).not.toContain('{{');
+});
+
+describe('the tap', () => {
+  const lambda = (name: string, phase: string, resourceVersion: string) => ({
+    metadata: { name, resourceVersion, annotations: { [EVENT_ID]: `of-${name}` } },
+    status: { phase, conditions: built, buildStatus: { imageURI: image } },
+  });
+
+  it('does not begin where it may not look', async () => {
+    const api = await fakeApi();
+    api.status.list = 403;
+    await expect(openObjectTap(api.kubeconfig, 'lab')).rejects.toThrow(
+      /may not list and watch lambdafunctions of namespace lab, .* answered 403: User "ci" cannot do that/,
+    );
+    await api.close();
+  });
+
+  it('does not claim to listen while its watches are away, and hears when they are back what it would have lost', async () => {
+    const api = await fakeApi();
+    const tap = await openObjectTap(api.kubeconfig, 'lab');
+    expect(tap.listening()).toBe(true);
+    api.status.watch = 503;
+    api.cut();
+    await expect.poll(tap.listening, { timeout: 5000 }).toBe(false);
+    // A new start that is refused is no start.
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    expect(tap.listening()).toBe(false);
+    api.status.watch = 200;
+    await expect.poll(tap.listening, { timeout: 5000 }).toBe(true);
+    api.tell('ADDED', lambda('a', 'Ready', '2'));
+    await expect.poll(() => tap.processed.get('of-a')?.result).toBe('completed');
+    await tap.close();
+    await api.close();
+  });
 });

@@ -3,8 +3,9 @@
  * built, or that it failed. A build that was done twice is seen by its Jobs. The state stays in the API server: what happens while
  * the watch is away is seen when it is back.
  */
-import { BatchV1Api, CustomObjectsApi, KubeConfig, makeInformer, type V1Job } from '@kubernetes/client-node';
+import { BatchV1Api, CustomObjectsApi, KubeConfig, type V1Job } from '@kubernetes/client-node';
 import type { Processed, Tap } from '../../tap.ts';
+import { follow } from '../follow.ts';
 
 /** Source: PLATFORM.md, "Life of a function". */
 export const LAMBDA = {
@@ -16,7 +17,8 @@ export const LAMBDA = {
 /** Set on what the load asks for, so that its result is told apart. */
 export const EVENT_ID = 'faultline.dev/event-id';
 
-const RECONNECT_MS = 500;
+/** A watch is made anew at times, and nothing is missed by that. */
+const BACK_WITHIN_MS = 2000;
 /** After the image is built; Ready may be said of one that was never built. */
 const BUILT = ['Deploying', 'Ready'];
 
@@ -69,7 +71,7 @@ export class BuildsByFunction {
   }
 }
 
-/** @throws Error when the first list does not come */
+/** @throws HarnessError when functions and Jobs can not be listed and watched */
 export async function openObjectTap(kubeconfig: string, namespace: string): Promise<Tap> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
@@ -80,11 +82,11 @@ export async function openObjectTap(kubeconfig: string, namespace: string): Prom
 
   const { group, version, plural } = LAMBDA;
   const objects = config.makeApiClient(CustomObjectsApi);
-  const lambdas = watch<Lambda>(
-    config,
-    `/apis/${group}/${version}/namespaces/${namespace}/${plural}`,
-    () => objects.listNamespacedCustomObject({ group, version, namespace, plural }),
-    ({ metadata, status }) => {
+  const lambdas = {
+    what: `${plural} of namespace ${namespace}`,
+    path: `/apis/${group}/${version}/namespaces/${namespace}/${plural}`,
+    list: () => objects.listNamespacedCustomObject({ group, version, namespace, plural }),
+    onSeen({ metadata, status }: Lambda) {
       const id = metadata?.annotations?.[EVENT_ID];
       const name = metadata?.name ?? '';
       if (id === undefined || processed.has(id)) return;
@@ -93,8 +95,7 @@ export async function openObjectTap(kubeconfig: string, namespace: string): Prom
       events.set(name, id);
       processed.set(id, { ...found, firstWallMs: Date.now(), events: built.times(name) });
     },
-    () => {},
-  );
+  };
   const count = (job: V1Job, gone: boolean) => {
     const name = built.see(job, gone) ?? '';
     const known = processed.get(events.get(name) ?? '');
@@ -102,54 +103,28 @@ export async function openObjectTap(kubeconfig: string, namespace: string): Prom
   };
   const batch = config.makeApiClient(BatchV1Api);
   const labelSelector = `${LAMBDA.buildLabel}=true`;
-  const builds = watch<V1Job>(
-    config,
-    `/apis/batch/v1/namespaces/${namespace}/jobs`,
-    () => batch.listNamespacedJob({ namespace, labelSelector }),
-    (job) => count(job, false),
-    (job) => count(job, true),
+  const builds = {
+    what: `Jobs of namespace ${namespace}`,
+    path: `/apis/batch/v1/namespaces/${namespace}/jobs`,
+    list: () => batch.listNamespacedJob({ namespace, labelSelector }),
     labelSelector,
+    onSeen: (job: V1Job) => count(job, false),
+    onGone: (job: V1Job) => count(job, true),
+  };
+  const following = [await follow(config, lambdas)];
+  const stop = () => Promise.all(following.map((each) => each.stop()));
+  following.push(
+    await follow(config, builds).catch(async (error) => {
+      await stop();
+      throw error;
+    }),
   );
-  await Promise.all([lambdas.start(), builds.start()]);
   return {
     processed,
     garbled: [],
-    listening: () => lambdas.listening() && builds.listening(),
+    listening: () => following.every((each) => each.blindMs() < BACK_WITHIN_MS),
     async close() {
-      await Promise.all([lambdas.stop(), builds.stop()]);
-    },
-  };
-}
-
-function watch<T extends object>(
-  config: KubeConfig,
-  path: string,
-  list: () => Promise<unknown>,
-  onSeen: (object: T) => void,
-  onGone: (object: T) => void,
-  labelSelector?: string,
-) {
-  const informer = makeInformer<T>(config, path, list as never, labelSelector);
-  informer.on('add', onSeen);
-  informer.on('update', onSeen);
-  informer.on('delete', onGone);
-  let stopped = false;
-  let listening = false;
-  const start = async () => {
-    await informer.start();
-    listening = true;
-  };
-  const again = () => {
-    listening = false;
-    if (!stopped) setTimeout(() => void start().catch(again), RECONNECT_MS);
-  };
-  informer.on('error', again);
-  return {
-    start,
-    listening: () => listening,
-    stop() {
-      stopped = true;
-      return informer.stop();
+      await stop();
     },
   };
 }

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import { loadProfile } from '../../profile.ts';
 import { kindOf, partsOf, type Surroundings, storageOf } from '../surroundings.ts';
 import { readManifests } from './manifests.ts';
-import { preflight } from './preflight.ts';
+import { type Bounds, preflight } from './preflight.ts';
 
 const loaded = loadProfile('knative-lambda-operator');
 if (loaded.speaks.by !== 'objects') throw new Error('expected objects');
@@ -64,9 +64,18 @@ const pods = { apiGroups: [''], resources: ['pods', 'pods/log'], verbs: ['*'] };
 const rights = role([rbac(['*']), pods]);
 const whole = [namespace, deployment(), ...rights];
 
-async function problems(manifests: Manifest[], around = good): Promise<string[]> {
+const NAMESPACED = new Set([
+  ...['apps/v1/Deployment', 'apps/v1/StatefulSet', 'batch/v1/Job'],
+  ...['v1/ConfigMap', 'v1/PersistentVolumeClaim'],
+]);
+
+async function problems(
+  manifests: Manifest[],
+  around = good,
+  bounds: Omit<Bounds, 'namespaced'> = {},
+): Promise<string[]> {
   const objects = manifests.map((manifest) => ({ manifest, file: `${manifest.kind}.yaml` }));
-  const found = await preflight(objects, profile, around);
+  const found = await preflight(objects, profile, around, { namespaced: NAMESPACED, ...bounds });
   return found.map(({ file, field, message }) => `${file}: ${field}: ${message}`);
 }
 
@@ -124,6 +133,68 @@ it('tells a kind and a namespace that are not there, and a Deployment that the p
       expect.stringContaining(`spec.needs.environment[${i}].deployment: the platform has no Deployment`),
     ),
   ]);
+});
+
+describe('where objects go', () => {
+  const around: Surroundings = {
+    ...good,
+    kinds: new Set([...good.kinds, 'v1/ConfigMap']),
+    namespaces: new Set(['default', 'payments']),
+  };
+  const config = (where: { namespace?: string }): Manifest => ({
+    ...{ apiVersion: 'v1', kind: 'ConfigMap' },
+    metadata: { name: 'it', ...where },
+  });
+  const custom = (scope: string, where: { namespace?: string }): Manifest[] => [
+    {
+      ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
+      ...{ metadata: { name: 'things.x.io' } },
+      spec: { group: 'x.io', names: { kind: 'Thing' }, scope, versions: [{ name: 'v1', served: true }] },
+    },
+    { apiVersion: 'x.io/v1', kind: 'Thing', metadata: { name: 'it', ...where } },
+  ];
+
+  it('tells an object that would go to whatever namespace the kubeconfig names', async () => {
+    expect(await problems([...whole, config({})], around)).toEqual([
+      expect.stringMatching(/^ConfigMap\.yaml: ConfigMap it: metadata\.namespace: missing/),
+    ]);
+    expect(await problems([...whole, ...custom('Namespaced', { namespace: '' })], around)).toContainEqual(
+      expect.stringMatching(/^Thing\.yaml: Thing it: metadata\.namespace: missing/),
+    );
+    expect(await problems([...whole, ...custom('Namespaced', {})], around)).toEqual([
+      expect.stringMatching(/^Thing\.yaml: Thing it: metadata\.namespace: missing/),
+    ]);
+    expect(await problems([...whole, ...custom('Cluster', {})], around)).toEqual([]);
+    // Read, and not applied.
+    const rule = { ...config({}), apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule' };
+    expect(await problems([...whole, rule], around)).toEqual([]);
+  });
+
+  it('tells what is of the whole cluster and would pass for an object of the platform’s namespace', async () => {
+    const here = { namespace: 'knative-lambda' };
+    expect(await problems([...whole, ...custom('Namespaced', here)], around)).toEqual([]);
+    expect(await problems([...whole, ...custom('Cluster', here)], around)).toEqual([
+      expect.stringMatching(/Thing it: metadata\.namespace: .*the whole cluster/),
+    ]);
+  });
+
+  it('tells an object in a namespace that the guardrails do not list, where there are some to ask', async () => {
+    const manifests = [...whole, config({ namespace: 'payments' })];
+    const listed = (...namespaces: string[]) => ({
+      guardrails: { file: 'guardrails.yaml', namespaces: ['knative-lambda', ...namespaces] },
+    });
+    expect(await problems(manifests, around)).toEqual([]);
+    expect(await problems(manifests, around, listed('payments'))).toEqual([]);
+    expect(await problems(manifests, around, listed())).toEqual([
+      expect.stringMatching(
+        /ConfigMap it: metadata\.namespace: payments is not allow-listed: .*guardrails\.yaml/,
+      ),
+    ]);
+    const brought: Manifest = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'more' } };
+    expect(await problems([...whole, brought], around, listed())).toEqual([
+      expect.stringMatching(/Namespace more: metadata\.name: more is not allow-listed/),
+    ]);
+  });
 });
 
 it('tells a function whose eventing has nothing to stand on, unless it is off', async () => {

@@ -4,6 +4,7 @@
  * profile (`needs`).
  */
 import type { Diagnostic } from '../../../base/errors.ts';
+import type { Guardrails } from '../../../chaos/guardrails/file.ts';
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
 import { isDefaultClass, type Surroundings } from '../surroundings.ts';
@@ -33,6 +34,14 @@ const POD_PATHS: Record<string, string> = {
   CronJob: 'spec.jobTemplate.spec.template.spec',
 };
 
+/** Where objects may go. */
+export interface Bounds {
+  /** `apiVersion/Kind` of what the cluster keeps in namespaces. */
+  namespaced: ReadonlySet<string>;
+  /** On a cluster that is not Faultline's own: who says which namespaces may be touched. */
+  guardrails?: Pick<Guardrails, 'file' | 'namespaces'>;
+}
+
 /** What is looked at of a profile. */
 export type Facts = Pick<Profile, 'needs' | 'components' | 'file'> & { speaks: Pick<ByObjects, 'namespace'> };
 
@@ -41,10 +50,13 @@ export async function preflight(
   objects: readonly OwnObject[],
   profile: Facts,
   around: Surroundings,
+  bounds: Bounds,
 ): Promise<Diagnostic[]> {
   return [
     ...kindProblems(objects, around),
     ...namespaceProblems(objects, around),
+    ...scopeProblems(objects, around, bounds),
+    ...boundsProblems(objects, bounds),
     ...(await imageProblems(objects, around)),
     ...storageProblems(objects, around),
     ...componentProblems(objects, profile),
@@ -75,17 +87,20 @@ function kindProblems(objects: readonly OwnObject[], around: Surroundings): Diag
   });
 }
 
-/** Kinds that the platform's own CustomResourceDefinitions make. */
-function ownKinds(objects: readonly OwnObject[]): Set<string> {
-  return new Set(
+/** Kinds that the platform's own CustomResourceDefinitions make, and whether their objects have a namespace. */
+function ownKinds(objects: readonly OwnObject[]): Map<string, { namespaced: boolean }> {
+  return new Map(
     objects.flatMap(({ manifest }) => {
       if (manifest.kind !== 'CustomResourceDefinition') return [];
-      const { group, names, versions } = manifest.spec as {
+      const { group, names, scope, versions } = manifest.spec as {
         group: string;
         names: { kind: string };
+        scope: string;
         versions: { name: string; served: boolean }[];
       };
-      return versions.filter(({ served }) => served).map(({ name }) => `${group}/${name}/${names.kind}`);
+      return versions
+        .filter(({ served }) => served)
+        .map(({ name }) => [`${group}/${name}/${names.kind}`, { namespaced: scope !== 'Cluster' }] as const);
     }),
   );
 }
@@ -102,6 +117,44 @@ function namespaceProblems(objects: readonly OwnObject[], around: Surroundings):
     return [
       at(object, 'metadata.namespace', `there is no namespace ${namespace}, neither here nor on the cluster`),
     ];
+  });
+}
+
+/** Without a namespace, kubectl would take the one of the kubeconfig's context, which nobody has named here. */
+function scopeProblems(
+  objects: readonly OwnObject[],
+  around: Surroundings,
+  { namespaced }: Bounds,
+): Diagnostic[] {
+  const own = ownKinds(objects);
+  return objects.flatMap((object) => {
+    const { namespace } = object.manifest.metadata;
+    const kind = kindOf(object.manifest);
+    if (READ_HERE.includes(object.manifest.kind) || !(around.kinds.has(kind) || own.has(kind))) return [];
+    const hasOne = own.get(kind)?.namespaced ?? namespaced.has(kind);
+    // An empty one is none to kubectl.
+    if (hasOne === Boolean(namespace)) return [];
+    const message = hasOne
+      ? 'missing: expected the namespace that it is to go to, which would be whatever the kubeconfig says'
+      : // It would be neither looked for before nor taken away after: its namespace goes, and it stays.
+        `a ${object.manifest.kind} is of the whole cluster: expected none, not ${namespace}`;
+    return [at(object, 'metadata.namespace', message)];
+  });
+}
+
+/** Those that the platform brings are to be listed as well: who reads the guardrails shall see all that is touched. */
+function boundsProblems(objects: readonly OwnObject[], { guardrails }: Bounds): Diagnostic[] {
+  if (guardrails === undefined) return [];
+  return objects.flatMap((object) => {
+    const { kind, metadata } = object.manifest;
+    if (READ_HERE.includes(kind)) return [];
+    const { field, name } =
+      kind === 'Namespace'
+        ? { field: 'metadata.name', name: metadata.name }
+        : { field: 'metadata.namespace', name: metadata.namespace };
+    if (!name || guardrails.namespaces.includes(name)) return [];
+    const expected = `expected it among spec.namespaces of ${guardrails.file ?? 'a guardrails file'}`;
+    return [at(object, field, `${name} is not allow-listed: ${expected}`)];
   });
 }
 

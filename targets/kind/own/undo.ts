@@ -1,6 +1,8 @@
 /** What takes the user's own platform away again, on disk before it comes. */
+import { randomUUID } from 'node:crypto';
 import { HarnessError } from '../../../base/errors.ts';
 import type { UndoLog } from '../../../chaos/undo/log.ts';
+import { RUN_LABEL } from '../../../chaos/undo/operations.ts';
 import type { Kubernetes, Manifest, Way } from '../../../kind/kubernetes.ts';
 import { recordNodeRights } from '../common.ts';
 import { SERVICE_LABEL } from '../pods.ts';
@@ -15,6 +17,7 @@ function objectName({ apiVersion, kind, metadata }: Manifest): string {
 /**
  * Undone in the reverse order: functions first, while somebody is there for their finalizers; then the namespace with all that lives
  * in it; at last what is outside of it.
+ * @returns what is to be applied: other namespaces of the platform have a mark by which they are told from somebody else's of that name
  * @throws HarnessError when something outside of it is on the cluster already: it would be changed, and taken away at the end
  */
 export async function recordUndo(
@@ -23,7 +26,7 @@ export async function recordUndo(
   cluster: Kubernetes,
   { namespace, recordNamespace }: { namespace: string; recordNamespace: () => void },
   applied: Manifest[],
-): Promise<void> {
+): Promise<Manifest[]> {
   const outside = applied.filter(
     ({ kind, metadata }) =>
       metadata.namespace !== namespace && !(kind === 'Namespace' && metadata.name === namespace),
@@ -38,7 +41,7 @@ export async function recordUndo(
       '--ignore-not-found',
       '--output=name',
     );
-    if (found.code === 0 && found.output.trim() !== '') there.push(found.output.trim());
+    if (found.code === 0 && found.stdout.trim() !== '') there.push(found.stdout.trim());
     // Of a kind that only this platform brings there is nothing yet; any other failure is no answer.
     else if (found.code !== 0 && !/doesn't have a resource type/.test(found.output))
       throw new HarnessError(
@@ -49,10 +52,12 @@ export async function recordUndo(
     throw new HarnessError(
       `the cluster has ${there.join(', ')} already: it would be changed and then taken away. Delete it first, or leave it out of the platform`,
     );
+  const run = randomUUID();
   for (const manifest of outside)
     undo.record('deploy the platform', {
       ...{ op: 'delete-object', ...way, object: objectName(manifest) },
       ...(manifest.metadata.namespace ? { namespace: manifest.metadata.namespace } : {}),
+      ...(manifest.kind === 'Namespace' ? { run } : {}),
     });
   recordNamespace();
   await recordNodeRights(cluster, undo, way, namespace);
@@ -63,4 +68,12 @@ export async function recordUndo(
   undo.record('make functions', { ...all, kind: 'deployments.apps', selector });
   undo.record('make functions', { ...all, kind: 'services.serving.knative.dev' });
   undo.record('make functions', { ...all, kind: `${LAMBDA.plural}.${LAMBDA.group}` });
+  return applied.map((manifest) =>
+    manifest.kind === 'Namespace' && outside.includes(manifest) ? marked(manifest, run) : manifest,
+  );
 }
+
+const marked = ({ metadata, ...manifest }: Manifest, run: string): Manifest => ({
+  ...manifest,
+  metadata: { ...metadata, labels: { ...(metadata.labels as object), [RUN_LABEL]: run } },
+});
