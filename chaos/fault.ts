@@ -90,6 +90,8 @@ export interface Abilities {
     shells: string[];
     /** Queueing disciplines that the nodes' kernel has, of those that faults need. */
     shapers: string[];
+    /** How long a function has no call before it is scaled to zero, at the soonest, ms: the part of it that the time scale can not divide. Absent: not known. */
+    idleWindowMs?(timeScale: number): number;
   };
 }
 

@@ -94,3 +94,11 @@ test('what needs a cluster is refused where there is none', () => {
     ),
   ).toThrow(/has 1 workers: expected at least 2/);
 });
+
+test('a bound on scale-to-zero that no platform there could hold is refused', () => {
+  const file = shippedScenarios().get('scale-to-zero-burst') ?? '';
+  expect(planFor(file, { timeScale: 10 }).scenario.name).toBe('scale-to-zero-burst');
+  expect(() => planFor(file, { timeScale: 60 })).toThrow(
+    /"scale-to-zero" is 5 s at this time scale, and on target kind nothing is scaled to zero before 6s/,
+  );
+});

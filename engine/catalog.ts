@@ -59,6 +59,7 @@ export function loadCatalog(options: {
     scripts: profile.speaks.by === 'commands' ? SCRIPTS : ['builds', 'invocations'],
     tellsColdStarts: profile.speaks.by === 'commands',
     objectStore: abilities.objectStore,
+    idleWindowMs: abilities.cluster?.idleWindowMs?.(timeScale) ?? 0,
     profile: { name: profile.name, sha256: profile.sha256, core: profile.core, honesty: profile.honesty },
     rules: plannedRules(rules),
     objectiveNames: [...objectives.keys()],

@@ -4,6 +4,7 @@ import type { Plan } from '../evidence/plan.ts';
 import { loadScenarios } from '../scenarios/load.ts';
 import { makePlan } from '../scenarios/plan.ts';
 import type { RuleContent } from '../slo/rules.ts';
+import { stableWindowMs } from '../targets/kind/platform.ts';
 import { loadProfile } from '../targets/profile.ts';
 import { loadCatalog } from './catalog.ts';
 
@@ -20,6 +21,7 @@ export const KIND: Abilities = {
     namespace: 'lab',
     owners: {},
     ...{ workers: 2, cores: 2, machines: true, doors: ['builder'], shells: ['builder'], shapers: ['tbf'] },
+    idleWindowMs: stableWindowMs,
   },
 };
 

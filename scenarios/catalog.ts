@@ -32,6 +32,8 @@ export interface Catalog {
   objective(use: ObjectiveUse): Objective | undefined;
   faultKinds: string[];
   fault(kind: string): FaultDescription | undefined;
+  /** A function that is idle is not scaled to zero before, ms; 0: not known. */
+  idleWindowMs: number;
   /** Intervals that Prometheus will use, already divided. */
   scrapeMs: number;
   evaluationMs: number;

@@ -57,6 +57,7 @@ const catalog: Catalog = {
           lasts: true,
         }
       : undefined,
+  idleWindowMs: 0,
   scrapeMs: 250,
   evaluationMs: 250,
 };

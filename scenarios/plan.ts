@@ -360,6 +360,12 @@ function planObjective(
       ['objectives', index, 'ref'],
       `the answers of a platform of profile ${catalog.profile.name} do not say which of them were cold starts: "${use.ref}" can not be judged`,
     );
+  if (objective.timeScaled && 'unit' in objective.indicator && objective.indicator.unit === 's')
+    if (objective.target * 1000 <= catalog.idleWindowMs)
+      complain(
+        ['objectives', index, 'ref'],
+        `"${use.ref}" is ${objective.target} s at this time scale, and on target ${catalog.target} nothing is scaled to zero before ${seconds(catalog.idleWindowMs)}: expected a smaller --time-scale`,
+      );
   if (objective.indicator.type === 'ratio' && (objective.target < 0 || objective.target > 1))
     complain(['objectives', index, 'target'], `${objective.target} is no share: expected 0 to 1`);
   for (const name of use.phases) {

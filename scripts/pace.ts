@@ -30,10 +30,10 @@ const BACKLOG: Pace = {
   loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.021', '0.2'],
 };
 
-/** Twenty builds in each phase that is judged by itself: twice the spine's, and twice as long. */
+/** Twenty builds in each phase that is judged by itself: twice the spine's, and twice as long. An update is a revision, with pods of its own. */
 const CONTROL: Pace = {
   timeScale: Math.min(5, TIME_SCALE),
-  loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.06', '0.2'],
+  loadScale: LOAD_SCALE.length > 0 ? LOAD_SCALE : ['builds=0.06', 'updates=0.02', '0.2'],
 };
 /** Likewise, in phases that are half as long. */
 const THROTTLED: Pace = {

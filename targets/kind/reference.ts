@@ -32,7 +32,7 @@ import { heedingFreezes } from './heeded-freezes.ts';
 import { makeLoadPods } from './load-pods.ts';
 import { hasControlPlane, type Place, referenceImages } from './place.ts';
 import { namedPlaces } from './places.ts';
-import { COMPONENTS, NAMESPACE, platformManifests, watched } from './platform.ts';
+import { COMPONENTS, NAMESPACE, platformManifests, stableWindowMs, watched } from './platform.ts';
 import { isReady, type PodWatch, watchPods } from './pods.ts';
 import {
   alertmanager,
@@ -74,6 +74,7 @@ export function referencePlatform(name: Place['target'], find: () => Place): Tar
           cores: place.cores,
           machines: place.engine !== undefined,
           readyDoors: [...COMPONENTS],
+          idleWindowMs: stableWindowMs,
           ...{ doors: [...COMPONENTS], shells: [...COMPONENTS, 'rabbitmq'], shapers: await shapers(place) },
         },
       };

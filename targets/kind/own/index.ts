@@ -32,6 +32,9 @@ const LOOKOUT = 'prometheus';
 const API_WITHIN_MS = 15_000;
 
 /** @param find throws RefusedError when there is no such place */
+/** Knative's own, which a platform that is not ours leaves as it is. Source: Knative's documentation, "Configuring scale bounds", stable-window. */
+const STABLE_WINDOW_MS = 60_000;
+
 export function ownPlatform(
   name: Place['target'],
   find: () => Place,
@@ -88,6 +91,7 @@ export function ownPlatform(
           owners: namedPlaces(ownersOf(profile, speaks.namespace, manifests())),
           workers: place.nodes.filter(({ worker }) => worker).length,
           cores: place.cores,
+          idleWindowMs: () => STABLE_WINDOW_MS,
           machines: place.engine !== undefined,
           readyDoors: Object.keys(profile.components),
           ...{ doors: [], shells: [], shapers: await shapers(place) },
