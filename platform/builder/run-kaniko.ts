@@ -13,6 +13,8 @@ import { storeSource } from './source.ts';
 
 /** How long a finished Job stays, for people to look at. */
 const TTL_S = 120;
+/** A registry that throttles is asked again by Kaniko itself, 1, 2 and 4 s later: a new Job would begin with all that was fetched. */
+const KANIKO_RETRIES = 3;
 
 export interface KanikoConfig {
   namespace: string;
@@ -212,7 +214,9 @@ function jobOf(spec: JobSpec, name: string, deadlineMs: number, config: KanikoCo
                 '--insecure',
                 '--insecure-pull',
                 '--single-snapshot',
-                '--push-retry=1',
+                ...['--image-download-retry', '--image-fs-extract-retry', '--push-retry'].map(
+                  (flag) => `${flag}=${spec.giveUpOn429 ? 0 : KANIKO_RETRIES}`,
+                ),
                 '--log-timestamp',
               ],
               terminationMessagePolicy: 'FallbackToLogsOnError',
