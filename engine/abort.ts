@@ -7,6 +7,8 @@ import type { LoadHandle } from './load/start.ts';
 import type { StopReason } from './stop.ts';
 
 const EVERY_MS = 1000;
+/** Of fewer, the share says nothing: of one request it is all or nothing. */
+const LEAST_ENDED = 10;
 
 type Condition = Scenario['spec']['abort'][number];
 
@@ -23,7 +25,8 @@ export function watchAborts(options: {
   onLive(live: LiveLoad): void;
 }): AbortWatch {
   const { plan, conditions, load, clock } = options;
-  const since = new Map<Condition, number>();
+  /** When a streak of bad seconds began, and what there was until then. */
+  const since = new Map<Condition, { ms: number; sent: number; failed: number }>();
   let last: LiveLoad | undefined;
   let busy = false;
   const look = async () => {
@@ -48,13 +51,16 @@ export function watchAborts(options: {
           since.delete(condition);
           continue;
         }
-        const start = since.get(condition) ?? clock.now();
+        const start = since.get(condition) ?? { ms: clock.now(), sent: before.sent, failed: before.failed };
         since.set(condition, start);
-        if (clock.now() - start >= condition.for / plan.run.timeScale) {
+        const ended = now.sent - start.sent;
+        const failedShare = (now.failed - start.failed) / ended;
+        const tookMs = clock.now() - start.ms;
+        if (ended >= LEAST_ENDED && tookMs >= condition.for / plan.run.timeScale) {
           options.abort({
             outcome: 'aborted',
             blame: 'platform',
-            reason: `${Math.round(share * 100)} % of ${condition.stream} failed in ${phase}, above ${condition.errorShareAbove * 100} % for ${((clock.now() - start) / 1000).toFixed(1)} s`,
+            reason: `${Math.round(failedShare * 100)} % of ${condition.stream} failed in ${phase}, above ${condition.errorShareAbove * 100} % for ${(tookMs / 1000).toFixed(1)} s`,
           });
         }
       }

@@ -74,8 +74,9 @@ export const nodeDrained: FaultKind = {
       // Those that have ended serve nobody, and yet are deleted with the others.
       const ended = found.filter(({ isOver, owner }) => isOver && owner !== 'DaemonSet' && owner !== 'Node');
       const more = ended.map(({ namespace, name }) => ({ namespace, name }));
-      allow({ ...impact, pods: [...impact.pods, ...more] });
+      // First: what is allowed counts as taken.
       refuseBare(node, found);
+      allow({ ...impact, pods: [...impact.pods, ...more] });
     };
     const refuseBare = (node: string, pods: Awaited<ReturnType<typeof podsOn>>) => {
       const lost = pods.filter((pod) => pod.bare && !isMine(pod));

@@ -90,7 +90,9 @@ export interface Failure {
  * gone, with all that was on it, and told here. Without it that is a failure: a run at its own end has a cluster, and nobody has looked at it.
  */
 export function tryUndo(directory: string, onGone?: (kubeconfig: string) => void): Promise<Failure[]> {
-  return inTurn(directory, () => undoPending(directory, onGone));
+  return inTurn(directory, () => undoPending(directory, onGone)).catch((error: Error) => [
+    { said: error.message, lasting: false },
+  ]);
 }
 
 /** The same, in words. */
@@ -115,9 +117,10 @@ async function undoPending(directory: string, onGone?: (kubeconfig: string) => v
   for (const { id, act, undo } of pending) {
     if (failures.length > 0 && undo.op === 'remove-directory' && undo.path === directory) continue;
     try {
-      const place = 'kubeconfig' in undo ? placeFor(undo.kubeconfig) : 'ours';
+      const place =
+        'kubeconfig' in undo ? placeFor(undo.kubeconfig) : placeOfNode(undo, operations, placeFor);
       if (typeof place === 'object') {
-        failures.push({ said: `${act}: ${place.taken}`, lasting: true });
+        failures.push({ said: `${act}: ${place.taken}`, lasting: undo.op !== 'revive-node' });
         continue;
       }
       if (place === 'gone' && onGone === undefined)
@@ -132,6 +135,25 @@ async function undoPending(directory: string, onGone?: (kubeconfig: string) => v
     }
   }
   return failures;
+}
+
+/**
+ * A lost node is of the cluster that the log's other acts were on: a run that has the cluster now may have lost it on purpose. An API server
+ * that gives no answer is no reason to leave it lost; one that was slowed is not even asked.
+ */
+function placeOfNode(
+  undo: UndoOperation,
+  operations: readonly UndoOperation[],
+  placeFor: (kubeconfig: string) => ReturnType<typeof placeOf>,
+): 'ours' | { taken: string } {
+  const [kubeconfig] = operations.flatMap((one) => ('kubeconfig' in one ? [one.kubeconfig] : []));
+  if (undo.op !== 'revive-node' || kubeconfig === undefined) return 'ours';
+  try {
+    const place = placeFor(kubeconfig);
+    return place === 'gone' ? 'ours' : place;
+  } catch {
+    return 'ours';
+  }
 }
 
 /** For the terminal. */

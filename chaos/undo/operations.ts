@@ -293,12 +293,13 @@ type All = Extract<OnCluster, { op: 'delete-all' }>;
 function objectsOf(operation: All): string[] {
   const which = operation.selector === undefined ? [] : [`--selector=${operation.selector}`];
   try {
-    return kubectl(operation, ['get', operation.kind, ...which, '--output=name'])
+    return kubectl(operation, ['get', operation.kind, ...which, '--ignore-not-found', '--output=name'])
       .split('\n')
       .filter(Boolean);
   } catch (error) {
-    if (/the server doesn't have a resource type/.test((error as { stderr?: string }).stderr ?? ''))
-      return [];
+    // The second of a kind that kubectl still has in its cache of kinds.
+    const unknown = /the server doesn't have a resource type|could not find the requested resource/;
+    if (unknown.test((error as { stderr?: string }).stderr ?? '')) return [];
     throw error;
   }
 }

@@ -36,11 +36,14 @@ async function reap(): Promise<void> {
   const giveUpAt = Date.now() + GIVE_UP_AFTER_MS;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const began = Date.now();
-    const failures = await attempt();
+    const gone: string[] = [];
+    // The first attempt comes right after a run that had a cluster; later ones may come after the cluster.
+    const failures = await attempt(pause === FIRST_PAUSE_MS ? undefined : (cluster) => gone.push(cluster));
     const again = failures.some(({ lasting }) => !lasting) && Date.now() + pause < giveUpAt;
     tell({
       ...{ wall: new Date().toISOString(), reaped: true, ms: Date.now() - began },
       ...{ failures: failures.map(({ said }) => said), forced: takeForced() },
+      ...(gone.length > 0 ? { gone } : {}),
       ...(again ? { againInMs: pause } : {}),
     });
     if (!again) return;
@@ -51,8 +54,8 @@ async function reap(): Promise<void> {
 }
 
 /** The log is read anew each time: what `faultline clean` has done meanwhile is not done again. */
-async function attempt(): Promise<Failure[]> {
-  const failures = await tryUndo(directory);
+async function attempt(onGone: ((kubeconfig: string) => void) | undefined): Promise<Failure[]> {
+  const failures = await tryUndo(directory, onGone);
   const carry = (undo: UndoOperation) =>
     carryOut(undo).catch((error: Error) => void failures.push({ said: error.message, lasting: false }));
   // The harness may have died before its log had these two, or after it had removed the log.

@@ -6,14 +6,18 @@ import { processLives, thisProcess } from '../../base/process-start.ts';
 
 const FILE = 'undoing';
 const LOOK_EVERY_MS = 200;
+/** Longer than any cluster takes to let a platform go: who has not done by then stands still. */
+const WAIT_MS = 10 * 60_000;
 
 /**
  * Waits for who is at it. Of two that find at the same instant that the holder is dead, both may go on: undos bear that.
  * @param directory of the log
+ * @throws Error when another is at it for ten minutes
  */
 export async function inTurn<T>(directory: string, act: () => Promise<T>): Promise<T> {
   const file = join(directory, FILE);
   const own = thisProcess();
+  const began = performance.now();
   let waited = false;
   while (!take(file, own)) {
     const holder = read(file);
@@ -23,6 +27,10 @@ export async function inTurn<T>(directory: string, act: () => Promise<T>): Promi
     else if (holder !== undefined) {
       if (!waited) process.stderr.write(`process ${holder.split(' ')[0]} is undoing ${directory}: waiting\n`);
       waited = true;
+      if (performance.now() - began > WAIT_MS)
+        throw new Error(
+          `process ${holder.split(' ')[0]} has been undoing ${directory} for ${WAIT_MS / 60_000} minutes: end it, then \`faultline clean\``,
+        );
       await sleep(LOOK_EVERY_MS);
     }
   }

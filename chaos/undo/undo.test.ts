@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pendingUndos, UNDO_LOG, UndoLog, undoAll } from './log.ts';
+import { pendingUndos, tryUndo, UNDO_LOG, UndoLog, undoAll } from './log.ts';
 import { killMarked, markedProcesses, RUN_MARK } from './marked.ts';
 
 let work: string;
@@ -154,6 +154,24 @@ describe('a log that is older than what is on the cluster', () => {
     log.close();
     expect(await undoAll(work)).toEqual([expect.stringMatching(/^kind: namespace\/lab is not of this run/)]);
     expect(asked()).not.toMatch(/delete|patch/);
+  });
+
+  it('leaves a node to the run that has the cluster now, and tries again; an API that is away keeps no node lost', async () => {
+    const revive = { op: 'revive-node', container: 'faultline-no-such-node' } as const;
+    const said = async (kubectl: string) => {
+      const log = new UndoLog(work);
+      const way = reached(kubectlThat(kubectl));
+      log.record('node', revive);
+      log.record('namespace', { op: 'delete-object', ...way, object: 'namespace/lab', run: 'ours' });
+      log.close();
+      return (await tryUndo(work)).find(({ said }) => said.startsWith('node: '));
+    };
+    expect(await said('echo lab/theirs')).toMatchObject({
+      said: "node: namespace/lab is another run's now: wait until that is over",
+      lasting: false,
+    });
+    // It was tried: there is no such container.
+    expect((await said('exit 1'))?.said ?? '').not.toMatch(/another run/);
   });
 
   it('goes on where there is no such namespace, or it is its own', async () => {

@@ -379,6 +379,16 @@ describe('a process that watches and was started anew in the run', () => {
       message: expect.stringContaining('nobody knows whether Prometheus was started anew'),
     });
   });
+
+  it('is not known of without Alertmanager saying when it was, for what it did not deliver', async () => {
+    const without = (change: (r: SyntheticRun) => void) =>
+      judged((r) => {
+        keep(r.series, (s) => !(s.query === MONITORING_STARTED && s.labels.includes('alertmanager')));
+        change(r);
+      });
+    expect(check(await without(silent), MUST).verdict).toBe('unknown');
+    expect((await without(() => {})).verdict).toBe('pass');
+  });
 });
 
 describe('histories', () => {

@@ -148,7 +148,8 @@ async function newPrometheus(c: Context): Promise<string[]> {
 /** A new one knows nothing of what was to be delivered; what was delivered all the same stands for itself. */
 async function newAlertmanager(c: Context): Promise<string[]> {
   const at = await startedMs(c, 'alertmanager');
-  return at !== null && at > 0 ? [`Alertmanager was started anew at ${seconds(at)}`] : [];
+  if (at === null) return ['nobody knows whether Alertmanager was started anew in the run'];
+  return at > 0 ? [`Alertmanager was started anew at ${seconds(at)}`] : [];
 }
 
 /** When the process that ran at the end was started, ms since the run's origin; null: it did not say. */

@@ -116,16 +116,26 @@ async function latenessOf(c: Context, stream: Stream): Promise<Lateness> {
 
 /** @param where SQL over requests @returns each stream with such rows whose generator was later than it may be, and how late */
 export async function lateStreams(c: Context, where: string): Promise<string[]> {
-  await c.need('requests');
-  const rows = await c.db.rows<{ stream: string }>(`SELECT DISTINCT stream FROM requests WHERE (${where})`);
   const found: string[] = [];
-  for (const stream of c.plan.streams) {
-    if (!rows.some((r) => r.stream === stream.name)) continue;
+  for (const stream of await streamsOf(c, where)) {
     const { late, mostMs } = await latenessOf(c, stream);
     if (late !== null && late > mostMs)
       found.push(`${stream.name}: p99 ${text(late)} ms, ${text(mostMs)} ms may be`);
   }
   return found;
+}
+
+/** @param where SQL over requests @returns why the generator of such rows can not be trusted: it did not end well, or was late; empty: it can */
+export async function generatorProblems(c: Context, where: string): Promise<string[]> {
+  const ends: string[] = [];
+  for (const stream of await streamsOf(c, where)) ends.push(...(await endProblems(c, stream)));
+  return [...ends, ...(await lateStreams(c, where))];
+}
+
+async function streamsOf(c: Context, where: string): Promise<Stream[]> {
+  await c.need('requests');
+  const rows = await c.db.rows<{ stream: string }>(`SELECT DISTINCT stream FROM requests WHERE (${where})`);
+  return c.plan.streams.filter(({ name }) => rows.some((r) => r.stream === name));
 }
 
 function shortestIntervalMs({ segments }: Stream): number {

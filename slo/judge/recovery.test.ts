@@ -136,9 +136,10 @@ describe('recovery of requests', () => {
   });
 
   it('is unknown when it depends on requests that were not sent', async () => {
-    const unsentFrom = (fromMs: number, backMs: number) =>
+    const unsentFrom = (fromMs: number, backMs: number, exitCode = 137) =>
       judged((r) => {
         outage(r, backMs);
+        for (const e of r.journal) if (e.type === 'load.ended') e.exitCode = exitCode;
         for (const x of r.requests.filter((q) => q.intended_us >= fromMs * 1000)) unsend(x);
       }).then((verdict) => check(verdict, 'recovery/calls-back'));
     // The generator dies, and the platform had been back for long, or might have come back in time.
@@ -154,6 +155,8 @@ describe('recovery of requests', () => {
     expect((await unsentFrom(49_200, 47_000)).verdict).toBe('unknown');
     expect((await unsentFrom(52_000, 49_100)).verdict).toBe('fail');
     expect((await unsentFrom(50_000, 1e9)).verdict).toBe('fail');
+    // A generator that was well had no client free: the platform kept them waiting.
+    expect((await unsentFrom(45_100, 41_000, 0)).verdict).toBe('fail');
   });
 
   it('is unknown without rows after the revert, without a revert, and when the fault is not proven', async () => {

@@ -21,6 +21,7 @@ import { FILES } from '../../evidence/tables.ts';
 import type { Check, RecoveryResult } from '../../evidence/verdict.ts';
 import type { Context, Finding, Judgement } from './context.ts';
 import type { FaultFacts } from './fault-facts.ts';
+import { generatorProblems } from './load.ts';
 import { rounded, seconds } from './numbers.ts';
 import { standalone } from './views.ts';
 
@@ -102,7 +103,10 @@ interface Judged {
   times: Measured;
 }
 
-/** A generator that died makes bad windows of its own: whether the platform failed must not depend on what was not sent. */
+/**
+ * A generator that died makes bad windows of its own: whether the platform failed must not depend on what was not sent. Where the generator
+ * was well, what was not sent had no client that was free, since the platform kept them all waiting.
+ */
 async function judge(
   c: Context,
   r: RecoveryContract,
@@ -121,7 +125,7 @@ async function judge(
   const { unsent, last } = await c.db.row<{ unsent: number; last: number | null }>(
     `SELECT count(*) FILTER (unsent) AS unsent, max(clock) FILTER (NOT unsent) AS last FROM (${all})`,
   );
-  if (unsent === 0) return judged;
+  if (unsent === 0 || (await generatorProblems(c, r.total.where)).length === 0) return judged;
   const sent = `SELECT * FROM (${all}) WHERE NOT unsent`;
   const without = await judgeRows(c, asked, sent, (last ?? fromMs * 1000) / 1000);
   if (without.judgement.verdict === 'fail') return judged;

@@ -58,8 +58,11 @@ export async function follow<T extends KubernetesObject>(
   informer.on('update', onSeen);
   if (onGone) informer.on('delete', onGone);
   const start = () => void (stopped || informer.start().catch(failed));
+  let last: unknown = new Error(`no answer in ${FIRST_WITHIN_MS / 1000} s`);
   const failed = (error: unknown) => {
-    first.reject(refusal(what, error));
+    last = error;
+    // Any other may be over in a second: a server that is busy, a kind that was made just now.
+    if (isForbidden(error)) first.reject(refusal(what, error));
     if (!stopped) setTimeout(start, RECONNECT_MS);
   };
   informer.on('error', failed);
@@ -67,10 +70,7 @@ export async function follow<T extends KubernetesObject>(
     stopped = true;
     return informer.stop();
   };
-  const late = setTimeout(
-    () => first.reject(refusal(what, new Error(`no answer in ${FIRST_WITHIN_MS / 1000} s`))),
-    FIRST_WITHIN_MS,
-  );
+  const late = setTimeout(() => first.reject(refusal(what, last)), FIRST_WITHIN_MS);
   start();
   try {
     await first.promise;
@@ -81,6 +81,11 @@ export async function follow<T extends KubernetesObject>(
     clearTimeout(late);
   }
   return { blindMs: () => (blindSince === undefined ? 0 : performance.now() - blindSince), stop };
+}
+
+function isForbidden(cause: unknown): boolean {
+  const { code, statusCode } = cause as { code?: number | string; statusCode?: number };
+  return [401, 403].includes(Number(statusCode ?? code));
 }
 
 /** Of lists, client-node has `code` and what the server said; of watches `statusCode` alone. */
@@ -96,7 +101,7 @@ function refusal(what: string, cause: unknown): HarnessError {
   );
   const why = said ? (JSON.parse(said[1] as string) as string) : message.split('\n')[0];
   return new HarnessError(
-    status === 401 || status === 403
+    isForbidden(cause)
       ? `the kubeconfig's user may not list and watch ${what}, which a run must: the API server answered ${status}: ${why}`
       : `${what} can not be followed: ${why}`,
     { cause },

@@ -49,6 +49,14 @@ describe('the watch', () => {
     await expect(start()).rejects.toThrow(/user may not list and watch namespaces, .* answered 403/);
   });
 
+  it('bears a server that is busy at first', async () => {
+    api.status.list = 503;
+    setTimeout(() => {
+      api.status.list = 200;
+    }, 700);
+    expect((await start()).reason()).toBeUndefined();
+  });
+
   it('says that nobody can look when the watch is lost and does not come back, and looks again when it does', async () => {
     const { reason } = await start(300);
     api.status.watch = 403;
