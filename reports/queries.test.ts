@@ -29,6 +29,21 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
+/** Reads a sample bundle whose requests were changed. @param change SQL after UPDATE t */
+async function withRequests(change: string, look: (b: ReportBundle, path: string) => Promise<void>) {
+  const changed = await mkdtemp(join(tmpdir(), 'faultline-changed-'));
+  try {
+    await writeSampleBundle(changed);
+    const path = join(changed, FILES.requests);
+    await db.run(`CREATE OR REPLACE TEMP TABLE t AS FROM read_parquet('${path}')`);
+    await db.run(`UPDATE t ${change}`);
+    await db.run(`COPY t TO '${path}' (FORMAT parquet)`);
+    await look(await readBundle(changed), path);
+  } finally {
+    await rm(changed, { recursive: true });
+  }
+}
+
 const rows = async (sql: string) => (await db.runAndReadAll(sql)).getRowObjectsJson();
 
 describe('queries of the page', () => {
@@ -89,15 +104,9 @@ describe('buckets', () => {
   });
 
   it('show a generator that stalls as rate 0, not as no rate', async () => {
-    const stalled = await mkdtemp(join(tmpdir(), 'faultline-stall-'));
-    try {
-      await writeSampleBundle(stalled);
-      const path = join(stalled, FILES.requests);
-      await db.run(`CREATE OR REPLACE TEMP TABLE t AS FROM read_parquet('${path}')`);
-      await db.run(`UPDATE t SET sent_us = NULL, done_us = NULL, status = NULL, outcome = 'unsent'
-        WHERE intended_us BETWEEN 60000000 AND 70000000`);
-      await db.run(`COPY t TO '${path}' (FORMAT parquet)`);
-      const { timeline } = await readBundle(stalled);
+    const change = `SET sent_us = NULL, done_us = NULL, status = NULL, outcome = 'unsent'
+      WHERE intended_us BETWEEN 60000000 AND 70000000`;
+    await withRequests(change, async ({ timeline }) => {
       const line = (id: string, name: string) =>
         timeline.tracks.find((t) => t.id === id)?.lines.find((l) => l.name === name)?.points ?? [];
       const within = ([t]: [number, number]) => t > 61_000 && t < 69_000;
@@ -110,22 +119,14 @@ describe('buckets', () => {
           .every(([, rate]) => rate > 0),
       ).toBe(true);
       expect(line('latency-builds', 'p95').filter(within)).toHaveLength(0);
-    } finally {
-      await rm(stalled, { recursive: true });
-    }
+    });
   });
 
   it('do not draw a refused request as a fast answer, nor count it as one', async () => {
-    const refused = await mkdtemp(join(tmpdir(), 'faultline-refused-'));
-    try {
-      await writeSampleBundle(refused);
-      const path = join(refused, FILES.requests);
-      await db.run(`CREATE OR REPLACE TEMP TABLE t AS FROM read_parquet('${path}')`);
-      // As k6 writes it: it says when the connection was refused.
-      await db.run(`UPDATE t SET done_us = sent_us + 100, status = 0, outcome = 'failed'
-        WHERE stream = 'builds' AND intended_us BETWEEN 60000000 AND 70000000`);
-      await db.run(`COPY t TO '${path}' (FORMAT parquet)`);
-      const { timeline, verdict } = await readBundle(refused);
+    // As k6 writes it: it says when the connection was refused.
+    const change = `SET done_us = sent_us + 100, status = 0, outcome = 'failed'
+      WHERE stream = 'builds' AND intended_us BETWEEN 60000000 AND 70000000`;
+    await withRequests(change, async ({ timeline, verdict }, path) => {
       const p95 = timeline.tracks.find((t) => t.id === 'latency-builds')?.lines.find((l) => l.name === 'p95');
       expect(p95?.points.some(([t]) => t < 60_000)).toBe(true);
       expect(p95?.points.filter(([t]) => t > 61_000 && t < 69_000)).toEqual([]);
@@ -135,9 +136,7 @@ describe('buckets', () => {
       const [row] = await rows(sql);
       const quantiles = (row?.p50_p95_p99_max_us ?? []) as number[];
       expect([row?.mean_s, quantiles.at(-1)].map(String)).toEqual(['Infinity', 'Infinity']);
-    } finally {
-      await rm(refused, { recursive: true });
-    }
+    });
   });
 
   it('make a small page of a million requests', async () => {

@@ -56,6 +56,8 @@ export interface LoadPod {
   name: string;
   /** In which it may write. */
   directory: string;
+  /** With more, it is killed. */
+  memoryMiB: number;
   /** Starts a bash script in it, with all three streams; what it leaves running there goes on when it ends. */
   bash(script: string): ChildProcessWithoutNullStreams;
 }

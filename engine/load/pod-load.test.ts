@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePorts } from '../../base/ports.ts';
 import type { Stream } from '../../evidence/plan.ts';
-import { POD_MEMORY_MIB } from '../../targets/kind/load-pods.ts';
 import type { LoadPod } from '../../targets/target.ts';
 import { resolveTool } from '../../tools/resolve.ts';
 import { importRequests } from './import.ts';
@@ -44,6 +43,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
+const MEMORY_MIB = 1000;
+
 /** Each on a port of its own, which pods need not have: `apiPort` is the first one's. */
 async function pods(
   count: number,
@@ -57,6 +58,7 @@ async function pods(
       return {
         name: `pod-${i}`,
         directory,
+        memoryMiB: MEMORY_MIB,
         bash(script: string) {
           const own = script.replaceAll(`127.0.0.1/${ports[0]}`, `127.0.0.1/${port}`);
           const text = change(own.replaceAll(`127.0.0.1:${ports[0]}`, `127.0.0.1:${port}`));
@@ -191,8 +193,8 @@ test('k6 collects its garbage before its pod has no memory left', async () => {
   const pid = await readFile(join(dir, 'pod-0', 'pid'), 'utf8');
   const environment = await readFile(`/proc/${pid.trim()}/environ`, 'utf8');
   const limitMiB = Number(/GOMEMLIMIT=(\d+)MiB/.exec(environment)?.[1]);
-  expect(limitMiB).toBeGreaterThan(0.5 * POD_MEMORY_MIB);
-  expect(limitMiB).toBeLessThan(0.9 * POD_MEMORY_MIB);
+  expect(limitMiB).toBeGreaterThan(0.5 * MEMORY_MIB);
+  expect(limitMiB).toBeLessThan(0.9 * MEMORY_MIB);
 });
 
 test.each([

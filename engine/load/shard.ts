@@ -7,7 +7,6 @@ import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HarnessError } from '../../base/errors.ts';
-import { POD_MEMORY_MIB } from '../../targets/kind/load-pods.ts';
 import type { LoadPod } from '../../targets/target.ts';
 import { k6Arguments, k6Environment } from './k6-command.ts';
 import { inPod, quoteShell } from './pod-shell.ts';
@@ -99,7 +98,7 @@ export class Shard {
       ...{ script: 'load.tar', log: 'k6.log', apiPort, rawFile: 'k6.records', shard: this.shard },
       env: endpoints,
     });
-    const environment = k6Environment(pod.directory, Math.round(HEAP_SHARE * POD_MEMORY_MIB));
+    const environment = k6Environment(pod.directory, Math.round(HEAP_SHARE * pod.memoryMiB));
     const env = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
     const command = ['env', '-i', ...env, './k6', ...args, '--paused'].map(quoteShell).join(' ');
     const run = `${command} >k6.stderr 2>&1 </dev/null & echo $! >pid; wait $!; echo $? >exit.new; mv exit.new exit`;

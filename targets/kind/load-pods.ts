@@ -11,7 +11,7 @@ const DIRECTORY = '/load';
 const READY_WITHIN_S = 120;
 /** Little, so that they find room beside what measures; they may use what is there. */
 const CPU = '50m';
-export const POD_MEMORY_MIB = 1024;
+const MEMORY_MIB = 1024;
 
 /**
  * They go with the namespace.
@@ -48,7 +48,7 @@ export async function makeLoadPods(
                 ...{ name: 'k6', image, command: ['sleep', 'infinity'] },
                 resources: {
                   requests: { cpu: CPU, memory: '128Mi' },
-                  limits: { memory: `${POD_MEMORY_MIB}Mi` },
+                  limits: { memory: `${MEMORY_MIB}Mi` },
                 },
                 volumeMounts: [{ name: 'load', mountPath: DIRECTORY }],
                 securityContext: {
@@ -86,6 +86,7 @@ export async function makeLoadPods(
   return names.map((name) => ({
     name,
     directory: DIRECTORY,
+    memoryMiB: MEMORY_MIB,
     bash(script) {
       const exec = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`, 'exec', '--stdin', name];
       return spawn(kubectl, [...exec, '--', 'bash', '-c', `cd ${DIRECTORY}; ${script}`], {
