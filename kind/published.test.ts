@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HarnessError, RefusedError } from '../base/errors.ts';
+import { GO_BUILD_FLAGS } from '../tools/go-install.ts';
 import { contentKey } from './cache.ts';
 import { Engine } from './engine.ts';
 import { goCommands } from './go-build.ts';
@@ -146,6 +147,10 @@ describe('commands of published images', () => {
   it('change nothing of what is built when their pin is another', () => {
     const { published: _, ...plain } = SOURCE;
     expect(goCommands('kaniko', plain).inputs).toEqual(goCommands('kaniko', SOURCE).inputs);
+  });
+
+  it('are others when the compiler is told otherwise: a cache and an engine of two times would have one key for two binaries', () => {
+    expect(goCommands('kaniko', SOURCE).inputs).toContainEqual(GO_BUILD_FLAGS);
   });
 });
 

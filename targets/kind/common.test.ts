@@ -17,6 +17,8 @@ it('takes the words of a command that failed for no proof that this host is reac
   await expect(look()).rejects.toThrow(
     /can not reach this host at 10\.0\.0\.9:81.*terminated with exit code 1/s,
   );
+  says('echo "bash: the host can not be reached" >&2; exit 1');
+  await expect(look()).rejects.toThrow(/can not reach this host/);
   says('echo "Defaulted container" >&2; echo reached');
   await look();
   rmSync(directory, { recursive: true });
