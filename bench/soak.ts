@@ -1,15 +1,18 @@
 /**
  * The shipped scenarios again and again on the healthy reference platform: every run must pass. A judge that raises false alarms
  * is found here. On `kind` (make cluster) they are those of `make e2e`. Usage: node bench/soak.ts [rounds] [local|kind]
+ * Rounds of the same code add up (soak-row.ts), in `${XDG_CACHE_HOME:-~/.cache}/faultline/soak.ndjson`: how many passed in a row is said at the end.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { shippedScenarios } from '../engine/catalog.ts';
 import type { VerdictDocument } from '../evidence/verdict.ts';
-import { choose, runsOf } from '../scripts/pace.ts';
+import { kindCache } from '../kind/cache.ts';
+import { choose, INTERRUPTED, runsOf } from '../scripts/pace.ts';
+import { codeKey, passedInARow, recordedRounds, recordRound } from './soak-row.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const [, , wanted = '10', target = 'local'] = process.argv;
@@ -20,27 +23,45 @@ if (!(Number.isInteger(rounds) && rounds > 0) || !['local', 'kind'].includes(tar
 }
 const runs = target === 'kind' ? runsOf(choose('').chosen) : [[...shippedScenarios().keys()]];
 const out = mkdtempSync(join(tmpdir(), 'faultline-soak-'));
+const record = join(dirname(kindCache()), 'soak.ndjson');
+const code = codeKey(ROOT);
+if (code === undefined)
+  console.log('changes that are in no commit: these rounds count for no row that others are added to');
 let failed = 0;
 for (let round = 1; round <= rounds; round++) {
   const began = performance.now();
+  const beganAt = new Date().toISOString();
+  // Anew in each row: the same load twice would find the same.
+  const seed = code === undefined ? round : recordedRounds(record).length + 1;
   const directory = join(out, String(round));
   const codes = runs.map(
     (args) =>
-      spawnSync(join(ROOT, 'bin/faultline'), ['run', ...args, '--out', directory, '--seed', String(round)], {
+      spawnSync(join(ROOT, 'bin/faultline'), ['run', ...args, '--out', directory, '--seed', String(seed)], {
         stdio: ['ignore', 'ignore', 'inherit'],
-      }).status,
+      }).status ?? INTERRUPTED,
   );
+  // Says nothing about the platform, so it is on no record.
+  if (codes.includes(INTERRUPTED)) process.exit(INTERRUPTED);
   const verdicts = readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => existsSync(join(directory, entry.name, 'verdict.json')))
     .map(
       (entry) =>
         JSON.parse(readFileSync(join(directory, entry.name, 'verdict.json'), 'utf8')) as VerdictDocument,
     );
   const bad = verdicts.filter((v) => v.verdict !== 'pass');
-  if (codes.some((code) => code !== 0) || bad.length > 0) failed++;
+  const passed = codes.every((exit) => exit === 0) && bad.length === 0;
+  if (!passed) failed++;
+  const seconds = Math.round((performance.now() - began) / 1000);
+  // One that was changed under way is no round of either code.
+  if (code !== undefined && codeKey(ROOT) === code)
+    recordRound(record, { code, target, began: beganAt, seconds, scenarios: verdicts.length, passed });
   console.log(
-    `round ${round}: exit ${codes.join(', ')}, ${verdicts.length} scenarios in ${((performance.now() - began) / 1000).toFixed(0)} s${bad.map((v) => `\n  ${v.run.scenario} ${v.verdict}: ${v.reasons.join('\n    ')}`).join('')}`,
+    `round ${round}: exit ${codes.join(', ')}, ${verdicts.length} scenarios in ${seconds} s${bad.map((v) => `\n  ${v.run.scenario} ${v.verdict}: ${v.reasons.join('\n    ')}`).join('')}`,
   );
 }
 console.log(`${rounds} rounds: ${failed === 0 ? 'all passed' : `${failed} NOT passed`}; bundles in ${out}`);
+if (code !== undefined)
+  console.log(
+    `code ${code} on ${target}: ${passedInARow(recordedRounds(record), code, target)} rounds in a row passed, by ${record}`,
+  );
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { codeKey, passedInARow, recordedRounds, recordRound, type SoakRound } from './soak-row.ts';
+
+let project: string;
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), 'faultline-soak-row-'));
+  git('init', '-q');
+  commit('engine/run.ts', 'one');
+});
+afterEach(() => rmSync(project, { recursive: true }));
+
+const git = (...args: string[]) =>
+  execFileSync('git', ['-C', project, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args]);
+const write = (file: string, text: string) => {
+  mkdirSync(dirname(join(project, file)), { recursive: true });
+  writeFileSync(join(project, file), text);
+};
+const commit = (file: string, text: string) => {
+  write(file, text);
+  git('add', '-A');
+  git('commit', '-qm', 'a');
+};
+
+describe('what a row is counted by', () => {
+  it('stays when documents, tests and benchmarks change', () => {
+    const before = codeKey(project);
+    for (const file of [
+      'README.md',
+      'docs/kind.md',
+      'engine/run.test.ts',
+      'test/kill.test.ts',
+      'bench/soak.ts',
+    ])
+      commit(file, 'other');
+    expect(codeKey(project)).toBe(before);
+    expect(before).toMatch(/^[0-9a-f]{12}$/);
+  });
+
+  it('is another one when something that runs changes, and none while that is in no commit', () => {
+    const before = codeKey(project);
+    write('engine/run.ts', 'two');
+    expect(codeKey(project)).toBeUndefined();
+    git('commit', '-qam', 'b');
+    expect(codeKey(project)).not.toBe(before);
+    write('engine/new.ts', 'in no commit');
+    expect(codeKey(project)).toBeUndefined();
+  });
+
+  it('says so where there is no repository', () => {
+    rmSync(join(project, '.git'), { recursive: true });
+    expect(() => codeKey(project)).toThrow('a soak counts by what git has');
+  });
+});
+
+describe('a row', () => {
+  const round = (code: string, passed: boolean, target = 'kind'): SoakRound => ({
+    ...{ code, passed, target, began: '2026-11-28T02:00:00Z', seconds: 2400, scenarios: 7 },
+  });
+
+  it('is of one code and one target, and begins anew after a round that did not pass', () => {
+    const file = join(project, 'state/soak.ndjson');
+    expect(passedInARow(recordedRounds(file), 'a', 'kind')).toBe(0);
+    const rounds = [
+      round('a', true),
+      round('a', false),
+      round('a', true),
+      round('b', false),
+      round('a', true),
+      round('a', false, 'local'),
+    ];
+    for (const one of rounds) recordRound(file, one);
+    expect(recordedRounds(file)).toEqual(rounds);
+    expect(passedInARow(recordedRounds(file), 'a', 'kind')).toBe(2);
+    expect(passedInARow(recordedRounds(file), 'b', 'kind')).toBe(0);
+    expect(passedInARow(recordedRounds(file), 'a', 'local')).toBe(0);
+  });
+
+  it('with a line that is no round is refused', () => {
+    const file = join(project, 'soak.ndjson');
+    writeFileSync(file, '{"code":"a"');
+    expect(() => recordedRounds(file)).toThrow();
+  });
+});
