@@ -5,9 +5,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { CODE_PATH } from './oci-image.ts';
-import { RegistryError } from './registry-push.ts';
 import type { ContextSpec } from './run-kaniko.ts';
-import { checkSource, fetchSource, SourceError } from './source.ts';
+import { checkSource, endOf, fetchSource } from './source.ts';
 
 const CONTEXT = '/context';
 const spec = JSON.parse(process.env.BUILD ?? '') as ContextSpec;
@@ -38,10 +37,7 @@ LABEL lambda.knative.io/name=${spec.name} lambda.knative.io/handler=${spec.handl
 } catch (error) {
   const { message } = error as Error;
   console.error(message);
-  if (error instanceof SourceError || error instanceof RegistryError) {
-    // An object store that does not serve is what the process job calls `registry` too: worth no other word to its clients.
-    const reason = error instanceof SourceError ? 'source' : 'registry';
-    writeFileSync('/dev/termination-log', JSON.stringify({ reason, message }));
-  }
+  const end = endOf(error);
+  if (end) writeFileSync('/dev/termination-log', JSON.stringify({ reason: end.reason, message }));
   process.exit(1);
 }

@@ -4,8 +4,8 @@
  */
 import type { Source } from '../events/commands.ts';
 import { makeImage } from './oci-image.ts';
-import { pushImage, RegistryError } from './registry-push.ts';
-import { checkSource, fetchSource, type ObjectStore, SourceError } from './source.ts';
+import { pushImage } from './registry-push.ts';
+import { checkSource, endOf, fetchSource, type ObjectStore } from './source.ts';
 
 export interface JobSpec {
   /** Of the command that asked for it: the same for a redelivered one. */
@@ -54,10 +54,7 @@ async function build(spec: JobSpec): Promise<JobResult> {
     };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const attempts = error instanceof RegistryError ? error.attempts : 1;
-    const reason =
-      error instanceof SourceError ? 'source' : error instanceof RegistryError ? 'registry' : 'internal';
-    return { type: 'failed', reason, message, attempts };
+    return endOf(error) ?? { type: 'failed', reason: 'internal', message, attempts: 1 };
   }
 }
 

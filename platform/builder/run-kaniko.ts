@@ -7,9 +7,10 @@ import { createHash } from 'node:crypto';
 import { fullJitter } from '../common/backoff.ts';
 import type { Source } from '../events/commands.ts';
 import { Cluster, condition, type KubeObject, type Watching } from '../kubernetes/cluster.ts';
+import { untilAnswered } from '../kubernetes/until-answered.ts';
 import type { JobSpec } from './job.ts';
 import { CANCELLED, type JobEnd, type Jobs } from './run-job.ts';
-import { storeSource } from './source.ts';
+import { endOf, storeSource } from './source.ts';
 
 /** How long a finished Job stays, for people to look at. */
 const TTL_S = 120;
@@ -59,7 +60,8 @@ export function kanikoJobs(config: KanikoConfig): Jobs {
     });
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await cluster.create(jobOf(spec, name, deadlineMs, config));
+      const until = performance.now() + deadlineMs;
+      await untilAnswered(() => cluster.create(jobOf(spec, name, deadlineMs, config)), until, signal);
       // It may have ended before this builder began to watch for it.
       const known = jobs.objects.get(name);
       if (known && isOver(known)) waiting.get(name)?.(known);
@@ -70,7 +72,7 @@ export function kanikoJobs(config: KanikoConfig): Jobs {
         return { type: 'stopped' };
       }
       if (job === undefined) return { type: 'crashed', message: `job ${name} was deleted` };
-      return await resultOf(cluster, job);
+      return await untilAnswered(() => resultOf(cluster, job), until, signal);
     } finally {
       signal.removeEventListener('abort', onAbort);
       waiting.delete(name);
@@ -99,7 +101,10 @@ export function kanikoJobs(config: KanikoConfig): Jobs {
           await new Promise((resolve) => setTimeout(resolve, delayMs));
         }
       } catch (error) {
-        return { type: 'crashed', message: (error as Error).message };
+        if (signal.aborted) return { type: 'stopped' };
+        const end = endOf(error);
+        // An object store that does not serve may do so when the build is begun anew: a pod of it comes back in seconds.
+        return end?.reason === 'source' ? end : { type: 'crashed', message: (error as Error).message };
       }
     },
     stop: () => jobs.stop(),

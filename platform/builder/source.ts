@@ -1,9 +1,22 @@
 /** Fetches and checks a function's source. */
 import type { Source } from '../events/commands.ts';
-import { type RetryPolicy, sendWithRetry } from './registry-push.ts';
+import type { JobResult } from './job.ts';
+import { RegistryError, type RetryPolicy, sendWithRetry } from './registry-push.ts';
 
 /** The source is not there or is no module: trying again cannot help. */
 export class SourceError extends Error {}
+
+/**
+ * What a build ends in when its source cannot be had, or its image not be pushed; undefined for any other error, after which a build may
+ * be begun anew. An object store that does not serve is `registry` too: worth no other word to its clients.
+ */
+export function endOf(error: unknown): Extract<JobResult, { type: 'failed' }> | undefined {
+  if (error instanceof SourceError)
+    return { type: 'failed', reason: 'source', message: error.message, attempts: 1 };
+  if (error instanceof RegistryError)
+    return { type: 'failed', reason: 'registry', message: error.message, attempts: error.attempts };
+  return undefined;
+}
 
 export interface ObjectStore {
   endpoint?: string | undefined;

@@ -18,13 +18,32 @@ export function knativeDeployer(
 ): Deployer {
   /** What was applied last, by function: told again only when it differs. */
   const applied = new Map<string, string>();
+  /** The Service, with its generation, at which a function's route was seen to answer, by function. */
+  const answered = new Map<string, string>();
+  const asked = new Set<string>();
+
+  /** Beside the reconciliation, which a cold start behind the route would hold up. The news is that it answers, or is to be asked again. */
+  async function askRoute(name: string, version: string): Promise<void> {
+    if (asked.has(name)) return;
+    asked.add(name);
+    if (await answers(`http://${name}.${cluster.namespace}.svc.cluster.local/health`))
+      answered.set(name, version);
+    else await new Promise((resolve) => setTimeout(resolve, ROUTE_EVERY_MS));
+    asked.delete(name);
+    onNews(name);
+  }
+
+  const forget = (name: string) => {
+    applied.delete(name);
+    answered.delete(name);
+  };
   const services = cluster.watch(
     {
       ...{ apiVersion: 'serving.knative.dev/v1', kind: 'Service', plural: 'services' },
       labels: 'lambda.knative.io/name',
     },
     (service, gone) => {
-      if (gone) applied.delete(service.metadata.name);
+      if (gone) forget(service.metadata.name);
       onNews(service.metadata.name);
     },
   );
@@ -38,12 +57,12 @@ export function knativeDeployer(
         applied.set(fn.name, text);
       }
       if (service.status?.observedGeneration !== service.metadata.generation) return { state: 'starting' };
+      const version = `${service.metadata.uid} ${service.metadata.generation}`;
       const ready = condition(service, 'Ready');
       if (ready.status === 'True') {
-        if (await answers(`http://${fn.name}.${cluster.namespace}.svc.cluster.local/health`))
-          return { state: 'serves' };
+        if (answered.get(fn.name) === version) return { state: 'serves' };
         // The ingress may learn of a route a moment after Knative calls it Ready.
-        setTimeout(() => onNews(fn.name), ROUTE_EVERY_MS).unref();
+        void askRoute(fn.name, version);
         return { state: 'starting' };
       }
       if (ready.status === 'False' && ready.reason === 'RevisionFailed')
@@ -52,7 +71,7 @@ export function knativeDeployer(
     },
     async remove(name) {
       await cluster.delete('serving.knative.dev/v1', 'Service', name);
-      applied.delete(name);
+      forget(name);
     },
     stop: () => services.stop(),
   };
