@@ -11,6 +11,7 @@ import { lostState } from '../chaos/undo/lost-node.ts';
 import { isLimited } from '../chaos/undo/processor-limit.ts';
 import { kubeconfigPath } from '../kind/cluster.ts';
 import { readClusterState } from '../kind/state.ts';
+import { judgeKills, type Kill, killsOf } from './kills/kills.ts';
 
 const BOUND_MS = 30_000;
 /** All is injected within about this long of the first act, seconds. */
@@ -18,17 +19,7 @@ const INJECTION_S = 15;
 const GIVE_UP_MS = 300_000;
 /** By turns. */
 const SCENARIOS = ['kind.yaml', 'kind-system.yaml'];
-const kills = Number(process.argv[2] ?? 10);
-if (!(Number.isInteger(kills) && kills > 0)) {
-  console.error(`kind: expected a number of kills, got ${process.argv[2]}`);
-  process.exit(64);
-}
-let seed = Number(process.argv[3] ?? 1);
-/** Lehmer's generator: the same instants again with the same seed. */
-const random = () => {
-  seed = (seed * 48271) % 2147483647;
-  return seed / 2147483647;
-};
+const { kills, random } = killsOf(process.argv.slice(2), 10);
 
 const { kubectl, engine, nodes } = readClusterState();
 const ask = (...args: string[]) =>
@@ -97,8 +88,7 @@ if (ask('get', 'namespace', PLATFORM, '--ignore-not-found', '--output=name') !==
   );
 
 const out = mkdtempSync(join(tmpdir(), 'faultline-bench-kill-kind-'));
-const times: number[] = [];
-let atStake = 0;
+const done: Kill[] = [];
 for (let i = 0; i < kills; i++) {
   const after = random() * INJECTION_S;
   const scenario = join(import.meta.dirname, SCENARIOS[i % SCENARIOS.length] as string);
@@ -120,7 +110,6 @@ for (let i = 0; i < kills; i++) {
   if (!(await injecting)) throw new Error(`the run ended before its faults:\n${said}`);
   await new Promise((resolve) => setTimeout(resolve, after * 1000));
   const there = faultsLeft();
-  if (there.length > 0) atStake++;
   const at = performance.now();
   child.kill('SIGKILL');
   await exited;
@@ -134,18 +123,13 @@ for (let i = 0; i < kills; i++) {
       goneMs = performance.now() - at;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  times.push(cleanMs ?? GIVE_UP_MS);
+  done.push({ there: there.length, ms: cleanMs ?? GIVE_UP_MS });
   const seconds = (ms: number | undefined) => (ms === undefined ? 'NEVER' : `${(ms / 1000).toFixed(1)} s`);
   console.log(
     `kill ${i + 1} (${basename(scenario)}), ${after.toFixed(1)} s into the injection: ${there.length} things there (${there.join('; ')}); faults gone after ${seconds(cleanMs)}, the platform after ${seconds(goneMs)}${left.length > 0 ? `; STILL THERE: ${left.join('; ')}` : ''}`,
   );
 }
 rmSync(out, { recursive: true, force: true });
-times.sort((a, b) => a - b);
-const worst = times.at(-1) ?? GIVE_UP_MS;
-// A kill that met no fault shows nothing; chance makes one of ten such a one, not most.
-const held = worst <= BOUND_MS && atStake > kills / 2;
-console.log(
-  `${kills} kills: median ${((times[Math.floor(kills / 2)] ?? 0) / 1000).toFixed(1)} s, worst ${(worst / 1000).toFixed(1)} s, bound ${BOUND_MS / 1000} s; ${atStake} of them met a fault: ${held ? 'held' : 'NOT HELD'}`,
-);
+const { held, said } = judgeKills(done, BOUND_MS);
+console.log(said);
 process.exitCode = held ? 0 : 1;

@@ -10,7 +10,6 @@ import { ownCommand } from './go-build.ts';
 import { type CommandImage, commandImage, commandTag, ensureImage, NOBODY } from './images.ts';
 import { knativeManifests } from './knative.ts';
 import { type Kubernetes, parseManifests } from './kubernetes.ts';
-import { needPackages } from './packages.ts';
 import { ADD_ONS, CHAOS_DAEMON_SYSTEM, SERVICES } from './pins.ts';
 import { onControlPlane, onEveryNode } from './placement.ts';
 import type { GetCommands } from './published.ts';
@@ -20,8 +19,7 @@ import { systemImage } from './system-image.ts';
 export type AddOns = Record<keyof typeof ADD_ONS, string>;
 
 /** Builds the commands of add-ons and services: the long part, and the one that needs no cluster. @returns the add-ons' directories */
-export async function buildAddOns(get: GetCommands, tell: Tell): Promise<AddOns> {
-  await needPackages({ gcc: 'gcc', '/usr/include/stdlib.h': 'libc6-dev' }, tell);
+export async function buildAddOns(get: GetCommands): Promise<AddOns> {
   const directories = {} as AddOns;
   for (const name of Object.keys(ADD_ONS) as (keyof typeof ADD_ONS)[])
     directories[name] = await get(name, ADD_ONS[name]);

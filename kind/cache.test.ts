@@ -1,8 +1,19 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { syncTree } from '../base/sync-tree.ts';
 import { built, contentKey } from './cache.ts';
+
+vi.mock('../base/sync-tree.ts', { spy: true });
 
 let cache: string;
 let said: string[];
@@ -47,5 +58,34 @@ describe('built', () => {
     expect(readdirSync(cache)).toEqual([]);
     await make('etcd', 1);
     expect(readdirSync(cache)).toEqual([contentKey('etcd', 1)]);
+  });
+
+  it('takes what another made meanwhile, and leaves nothing of its own', async () => {
+    const first = join(cache, contentKey('etcd', 1));
+    const slow = {
+      ...step('etcd', 1),
+      async build(directory: string) {
+        writeFileSync(join(directory, 'out'), 'second');
+        mkdirSync(first);
+        writeFileSync(join(first, 'out'), 'first');
+      },
+    };
+    expect(await built(slow, (line) => said.push(line), cache)).toBe(first);
+    expect(readFileSync(join(first, 'out'), 'utf8')).toBe('first');
+    expect(readdirSync(cache)).toEqual([contentKey('etcd', 1)]);
+  });
+
+  it('begins beside what an earlier process of the same pid has left', async () => {
+    mkdirSync(join(cache, `.partial-${contentKey('etcd', 1)}-${process.pid}`));
+    expect(readFileSync(join(await make('etcd', 1), 'out'), 'utf8')).toBe('1');
+  });
+
+  it('has all of it on the disk before it says that it is there', async () => {
+    vi.mocked(syncTree).mockImplementationOnce(async (directory) => {
+      expect(readFileSync(join(directory, 'out'), 'utf8')).toBe('1');
+      expect(existsSync(join(cache, contentKey('etcd', 1)))).toBe(false);
+    });
+    await make('etcd', 1);
+    expect(syncTree).toHaveBeenLastCalledWith(expect.stringContaining('.partial-etcd-'));
   });
 });

@@ -1,8 +1,10 @@
 /** Build steps whose results are kept by the content of what went into them. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { syncTree } from '../base/sync-tree.ts';
+import { makeWorkDirectory } from './work-directory.ts';
 
 /** Told when a step begins and ends; a step that was cached ends at once. */
 export type Tell = (line: string) => void;
@@ -24,10 +26,6 @@ export function kindCache(env: NodeJS.ProcessEnv = process.env): string {
   return join(base, 'faultline', 'kind');
 }
 
-function isRunning(pid: number): boolean {
-  return existsSync(`/proc/${pid}`);
-}
-
 export function contentKey(name: string, inputs: unknown): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([name, inputs]))
@@ -36,8 +34,8 @@ export function contentKey(name: string, inputs: unknown): string {
 }
 
 /**
- * The directory of a step's result, made now if it is not there. It appears whole or not at all, so an interrupted build is
- * begun anew; older results of the same step go once the new one is there.
+ * The directory of a step's result, made now if it is not there. It appears whole or not at all, also when the power goes, so an interrupted
+ * build is begun anew; older results of the same step go once the new one is there. What must outlast that is copied (cluster.ts, kubectl).
  */
 export async function built(step: Step, tell: Tell, cache = kindCache()): Promise<string> {
   const key = contentKey(step.name, step.inputs);
@@ -46,18 +44,13 @@ export async function built(step: Step, tell: Tell, cache = kindCache()): Promis
     tell(`cached   ${step.name}`);
     return directory;
   }
-  mkdirSync(cache, { recursive: true });
-  for (const left of readdirSync(cache))
-    if (left.startsWith('.partial-') || left.startsWith('.image-'))
-      if (!isRunning(Number(left.split('-').at(-1))))
-        rmSync(join(cache, left), { recursive: true, force: true });
-  const partial = join(cache, `.partial-${key}-${process.pid}`);
-  mkdirSync(partial);
+  const partial = makeWorkDirectory(cache, `partial-${key}`);
   const began = performance.now();
   tell(`started  ${step.name}`);
   try {
     await step.build(partial);
-    renameSync(partial, directory);
+    await syncTree(partial);
+    publish(partial, directory);
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
@@ -71,4 +64,14 @@ export async function built(step: Step, tell: Tell, cache = kindCache()): Promis
       rmSync(join(cache, old), { recursive: true, force: true });
   tell(`done     ${step.name} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
   return directory;
+}
+
+/** Of two that made the same, the first one's is as good as the second's. */
+function publish(partial: string, directory: string): void {
+  try {
+    renameSync(partial, directory);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOTEMPTY', 'EEXIST'].includes(code) || !existsSync(directory)) throw error;
+  }
 }

@@ -1,12 +1,14 @@
 /** A kind cluster of Faultline's own: own name, own kubeconfig file. Nobody's cluster or kubeconfig is touched. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { HarnessError } from '../base/errors.ts';
 import { kindCache, type Tell } from './cache.ts';
 import { run } from './command.ts';
 import type { Engine } from './engine.ts';
+import { gatewayOf } from './engine-place.ts';
 import type { NodeImage } from './node-image.ts';
+import { workPath } from './work-directory.ts';
 
 export const CLUSTER = 'faultline';
 
@@ -14,11 +16,28 @@ export interface ClusterOptions {
   workers: number;
   /** How long all nodes may take to be Ready, seconds. */
   readyWithinSeconds: number;
+  /** Called before a cluster that is there, and will not do, is taken away. Throws to keep it. */
+  beforeReplaced(): void;
 }
 
 /** File with the cluster's credentials, which only its owner can read. */
 export function kubeconfigPath(): string {
   return join(kindCache(), `${CLUSTER}.kubeconfig`);
+}
+
+const kubectlPath = () => join(kindCache(), `${CLUSTER}.kubectl`);
+
+/**
+ * Copies kubectl beside the kubeconfig: undo logs and reapers name it, and the cache drops what it was built as for a newer one. Whoever runs
+ * the one that was there goes on with it.
+ * @returns where it is
+ */
+export function keepKubectl(kubectl: string): string {
+  const draft = workPath(kindCache(), 'partial-kubectl');
+  copyFileSync(kubectl, draft);
+  chmodSync(draft, 0o755);
+  renameSync(draft, kubectlPath());
+  return kubectlPath();
 }
 
 export function clusterConfig(workers: number): string {
@@ -39,7 +58,7 @@ export function clusterConfig(workers: number): string {
   });
 }
 
-/** Makes the cluster unless it is there. @throws HarnessError with kind's last words */
+/** Makes the cluster unless it is there, whole and as it was asked for. @throws HarnessError with kind's last words */
 export async function createCluster(
   engine: Engine,
   image: NodeImage,
@@ -67,6 +86,7 @@ export async function createCluster(
       (await areReady(kubectl))
     )
       return tell(`cached   cluster ${CLUSTER}`);
+    options.beforeReplaced();
     tell(`repair   cluster ${CLUSTER}: not whole, of another size or of an older image: it is made anew`);
     await kind(['delete', 'cluster', `--name=${CLUSTER}`, `--kubeconfig=${kubeconfigPath()}`]);
   }
@@ -97,6 +117,13 @@ export async function clusterNodes(engine: Engine, kind: string): Promise<string
     .sort();
 }
 
+/** Whether nodes of the cluster are up, by the engine: a kubeconfig may outlast what it is of. */
+export async function clusterStands(engine: Engine): Promise<boolean> {
+  // kind's own mark of its containers. Source: kind v0.30.0, pkg/cluster/internal/providers/docker/constants.go.
+  const only = ['--quiet', '--filter', `label=io.x-k8s.kind.cluster=${CLUSTER}`];
+  return (await engine.docker(['ps', ...only])).trim() !== '';
+}
+
 /** The address of a node on the engine's network, which this host reaches. */
 export async function nodeAddress(engine: Engine, node: string): Promise<string> {
   const format = '{{(index .NetworkSettings.Networks "kind").IPAddress}}';
@@ -105,10 +132,8 @@ export async function nodeAddress(engine: Engine, node: string): Promise<string>
 
 /** The address of this host on the engine's network, by which nodes and pods reach it. */
 export async function hostAddress(engine: Engine): Promise<string> {
-  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}';
-  const text = await engine.docker(['network', 'inspect', '--format', format, 'kind']);
-  const address = text.split(/\s+/).find((each) => /^\d+(\.\d+){3}$/.test(each));
-  if (!address) throw new HarnessError(`the engine's network kind has no IPv4 gateway: ${text.trim()}`);
+  const address = await gatewayOf(engine, 'kind');
+  if (!address) throw new HarnessError("the engine's network kind has no IPv4 gateway");
   return address;
 }
 
@@ -133,6 +158,11 @@ export async function deleteCluster(engine: Engine, kind: string, tell: Tell): P
   await run(kind, ['delete', 'cluster', `--name=${CLUSTER}`, `--kubeconfig=${kubeconfigPath()}`], {
     env: engine.env,
   });
-  rmSync(kubeconfigPath(), { force: true });
+  forgetCluster();
   tell(`done     cluster ${CLUSTER} taken away`);
+}
+
+/** Removes the ways to a cluster that is gone. */
+export function forgetCluster(): void {
+  for (const path of [kubeconfigPath(), kubectlPath()]) rmSync(path, { force: true });
 }

@@ -2,8 +2,7 @@
  * The container engine that the clusters run on: the user's own where one answers, and otherwise one that Faultline starts,
  * with its own socket, data and pid file, so that it meets nobody else's.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HarnessError, RefusedError } from '../base/errors.ts';
@@ -12,7 +11,10 @@ import { exec } from '../tools/exec.ts';
 import { thisMachine, which } from '../tools/machine.ts';
 import { built, type Tell } from './cache.ts';
 import { run } from './command.ts';
+import { startDaemon } from './daemon.ts';
+import { unusable } from './engine-place.ts';
 import { ownCommand } from './go-build.ts';
+import { REGISTRY_HOST } from './registry.ts';
 
 const STATE = '/var/lib/faultline/engine';
 const RUN = '/run/faultline-engine';
@@ -42,7 +44,11 @@ export class Engine {
   constructor(host: string | undefined) {
     this.host = host;
     // The classic builder: BuildKit's client part may not be installed, and nothing here needs it.
-    this.env = { ...process.env, DOCKER_BUILDKIT: '0', ...(host ? { DOCKER_HOST: host } : {}) };
+    this.env = {
+      ...process.env,
+      ...withoutProxy(process.env),
+      ...{ DOCKER_BUILDKIT: '0', ...(host ? { DOCKER_HOST: host } : {}) },
+    };
   }
 
   docker(args: string[]): Promise<string> {
@@ -72,30 +78,52 @@ export class Engine {
   }
 }
 
-/** The engine to use. @throws RefusedError when none answers, with what starts one. */
+/** kind hands these on to the nodes, whose containerd would ask a proxy of the world outside for a registry that stands beside it. */
+function withoutProxy(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (!Object.keys(env).some((name) => /^(https?|all)_proxy$/i.test(name))) return {};
+  const { NO_PROXY, no_proxy } = env;
+  return Object.fromEntries(
+    Object.entries({ NO_PROXY: NO_PROXY ?? no_proxy, no_proxy: no_proxy ?? NO_PROXY }).map(
+      ([name, others]) => [name, [others, REGISTRY_HOST].filter(Boolean).join(',')],
+    ),
+  );
+}
+
+/** The one that Faultline starts, whether it runs or not. */
+export const ownEngine = () => new Engine(SOCKET);
+
+/** The first that answers and can be used, or why there is none. */
+async function lookForEngine(): Promise<Engine | string> {
+  const problems: string[] = [];
+  for (const engine of [new Engine(undefined), ownEngine()]) {
+    if (!(await engine.answers())) continue;
+    const problem = await unusable(engine);
+    if (problem === undefined) return engine;
+    problems.push(problem);
+  }
+  return problems.join('; ') || 'none answers';
+}
+
+const refuse = (message: string) => new RefusedError([{ file: 'container engine', message }]);
+
+/** The engine to use. @throws RefusedError when none answers that can be used, with what starts one. */
 export async function findEngine(): Promise<Engine> {
-  for (const engine of [new Engine(undefined), new Engine(SOCKET)]) if (await engine.answers()) return engine;
-  throw new RefusedError([
-    {
-      file: 'container engine',
-      message:
-        'none answers: run `make engine` (Debian, root), which installs one and starts it beside whatever else is here, or start your own and try again',
-    },
-  ]);
+  const found = await lookForEngine();
+  if (typeof found !== 'string') return found;
+  throw refuse(
+    `${found}: run \`make engine\` (Debian, root), which installs one and starts it beside whatever else is here, or start your own and try again`,
+  );
 }
 
 /** Finds an engine, or installs and starts one. */
 export async function startEngine(tell: Tell): Promise<Engine> {
-  const running = await findEngine().catch(() => undefined);
-  if (running) return running;
+  const found = await lookForEngine();
+  if (typeof found !== 'string') return found;
   const machine = thisMachine();
   if (machine.uid !== 0 || !existsSync('/etc/debian_version'))
-    throw new RefusedError([
-      {
-        file: 'container engine',
-        message: 'it can be installed on Debian by root only: start Docker yourself, and try again',
-      },
-    ]);
+    throw refuse(
+      `${found}, and one can be installed on Debian by root only: start Docker on this host yourself, and try again`,
+    );
   if (!which(machine, 'dockerd')) {
     tell(`started  apt-get install ${PACKAGES.join(' ')}`);
     await aptInstall(PACKAGES, machine, { updateFirst: false });
@@ -117,32 +145,19 @@ export async function startEngine(tell: Tell): Promise<Engine> {
     ),
   );
   const log = join(STATE, 'dockerd.log');
-  const daemon = spawn(
-    'dockerd',
-    [
+  await startDaemon({
+    command: 'dockerd',
+    args: [
       `--host=${SOCKET}`,
       `--config-file=${config}`,
       `--data-root=${join(STATE, 'data')}`,
       `--exec-root=${join(RUN, 'exec')}`,
       `--pidfile=${join(RUN, 'docker.pid')}`,
     ],
-    { stdio: ['ignore', openSync(log, 'a'), openSync(log, 'a')], detached: true },
-  );
-  daemon.unref();
-  await untilUp(daemon, log);
+    ...{ log, withinMs: UP_WITHIN_MS, answers: () => ownEngine().answers() },
+  });
   tell('done     container engine started');
-  return new Engine(SOCKET);
-}
-
-async function untilUp(daemon: ChildProcess, log: string): Promise<void> {
-  const engine = new Engine(SOCKET);
-  const deadline = performance.now() + UP_WITHIN_MS;
-  while (performance.now() < deadline && daemon.exitCode === null) {
-    if (await engine.answers()) return;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-  }
-  const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n    ');
-  throw new HarnessError(`dockerd did not come up; its last lines (${log}):\n    ${last}`);
+  return ownEngine();
 }
 
 /** Ends the engine that Faultline started, with its containers; its images stay. Does nothing where there is none. */

@@ -7,11 +7,14 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
-import { contentTag, ensureImage, NOBODY } from './images.ts';
+import { buildImage, contentTag, ensureImage, NOBODY } from './images.ts';
 import { TOOLS_SYSTEM } from './pins.ts';
 import { systemImage } from './system-image.ts';
 
 const RUNTIME = join(import.meta.dirname, '../platform/runtime/host.ts');
+
+/** Raised when the way in which the image is put together changes. 2: its files can be read whatever the umask was. */
+const RECIPE = 2;
 
 /** By which the engine knows the first stage, which it would keep for ever. */
 const STAGE = 'dev.faultline.stage=function-base';
@@ -32,12 +35,12 @@ ENTRYPOINT ["/usr/local/bin/node", "/usr/local/bin/host.ts"]
 export async function functionBaseImage(engine: Engine, tell: Tell): Promise<string> {
   const system = await systemImage(engine, 'tools-system', TOOLS_SYSTEM, tell);
   const runtime = createHash('sha256').update(readFileSync(RUNTIME)).digest('hex');
-  const tag = contentTag('function-base', [dockerfile(system), process.version, runtime]);
+  const tag = contentTag('function-base', [RECIPE, dockerfile(system), process.version, runtime]);
   await ensureImage(engine, tag, tell, async (directory) => {
     copyFileSync(process.execPath, join(directory, 'node'));
     copyFileSync(RUNTIME, join(directory, 'host.ts'));
     writeFileSync(join(directory, 'Dockerfile'), dockerfile(system));
-    await engine.docker(['build', '--quiet', '--tag', tag, directory]);
+    await buildImage(engine, tag, directory);
     await engine.undo(['image', 'prune', '--force', '--filter', `label=${STAGE}`]);
   });
   return tag;

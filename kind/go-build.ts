@@ -18,8 +18,10 @@ import { GO_BUILD_FLAGS } from '../tools/go-install.ts';
 import type { Step } from './cache.ts';
 import { run } from './command.ts';
 import type { GoSource } from './pins.ts';
+import { makeWorkDirectory } from './work-directory.ts';
 
-const ENV = {
+/** Read when it is used: scripts/kind.ts finds Go, and adds where that is to PATH. */
+const goEnvironment = (): NodeJS.ProcessEnv => ({
   ...process.env,
   CGO_ENABLED: '0',
   GOTOOLCHAIN: 'auto',
@@ -29,7 +31,7 @@ const ENV = {
   GOFLAGS: '',
   // The compiler is a Go program too: with less garbage collection helm took 147 s on two cores and not 169.
   GOGC: process.env.GOGC ?? '400',
-};
+});
 
 const isOurs = (path: string) => path.startsWith('./');
 
@@ -57,7 +59,7 @@ export function goCommands(name: string, source: GoSource): Step {
       const args = ['-mod=mod', ...GO_BUILD_FLAGS, '-ldflags', flags.filter(Boolean).join(' ')];
       // All at once: a linker has one thread, and what is still to be compiled has the other processors meanwhile.
       await run('go', ['build', ...args, '-o', `${directory}/`, ...source.commands], {
-        env: source.cgo ? { ...ENV, CGO_ENABLED: '1' } : ENV,
+        env: source.cgo ? { ...goEnvironment(), CGO_ENABLED: '1' } : goEnvironment(),
         cwd: work,
       });
       for (const [binary, name] of Object.entries(source.rename ?? {}))
@@ -123,12 +125,11 @@ async function putInstead(source: GoSource, work: string): Promise<void> {
  * again, and is told, when it is built.
  */
 export async function fetchModules(name: string, source: GoSource, cache: string): Promise<void> {
-  const directory = join(cache, `.partial-fetch-${name}-${process.pid}`);
+  const directory = makeWorkDirectory(cache, `partial-fetch-${name}`);
   try {
-    mkdirSync(directory, { recursive: true });
     const work = await wrapper(name, source, directory);
     const args = ['list', '-mod=mod', '-deps', ...source.commands];
-    await run('nice', ['-n', '19', 'go', ...args], { env: ENV, cwd: work });
+    await run('nice', ['-n', '19', 'go', ...args], { env: goEnvironment(), cwd: work });
   } catch (error) {
     if (!(error instanceof HarnessError)) throw error;
   } finally {
@@ -147,7 +148,7 @@ async function keep(kept: string, directory: string, work: string): Promise<void
 /** Where the version of a module is that the build takes. */
 async function directoryOf(module: string, work: string): Promise<string> {
   const version = await run('go', ['list', '-mod=mod', '-m', '-f', '{{.Version}}', module], {
-    env: ENV,
+    env: goEnvironment(),
     cwd: work,
   });
   const { Dir } = await download(`${module}@${version.trim().split('\n').at(-1)}`, work);
@@ -158,7 +159,7 @@ async function directoryOf(module: string, work: string): Promise<string> {
 const writable = (directory: string) => run('chmod', ['-R', 'u+w', directory]);
 
 async function download(module: string, cwd: string): Promise<{ GoMod: string; Dir: string }> {
-  const text = await run('go', ['mod', 'download', '-json', module], { env: ENV, cwd });
+  const text = await run('go', ['mod', 'download', '-json', module], { env: goEnvironment(), cwd });
   return JSON.parse(text.slice(text.indexOf('{')));
 }
 
@@ -173,7 +174,7 @@ export function ownCommand(name: string, sourceDirectory: string): Step {
       mkdirSync(work);
       for (const file of files) copyFileSync(join(sourceDirectory, file), join(work, file));
       await run('go', ['build', ...GO_BUILD_FLAGS, '-ldflags', '-s -w', '-o', 'binary', '.'], {
-        env: ENV,
+        env: goEnvironment(),
         cwd: work,
       });
       renameSync(join(work, 'binary'), join(directory, name));
@@ -192,7 +193,7 @@ async function moduleFile(
   const replaces = new Map<string, string>();
   for (const original of originals) {
     const { Replace } = JSON.parse(
-      await run('go', ['mod', 'edit', '-json', original], { env: ENV, cwd: '/' }),
+      await run('go', ['mod', 'edit', '-json', original], { env: goEnvironment(), cwd: '/' }),
     ) as { Replace: { Old: { Path: string }; New: { Path: string; Version?: string } }[] | null };
     for (const { Old, New } of Replace ?? [])
       if (New.Version !== undefined) replaces.set(Old.Path, `${New.Path} ${New.Version}`);

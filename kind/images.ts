@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { contentKey, kindCache, type Tell } from './cache.ts';
+import { run } from './command.ts';
 import type { Engine } from './engine.ts';
+import { makeWorkDirectory, removeWork } from './work-directory.ts';
 
 /** As whom containers run that need no rights. */
 export const NOBODY = 65_532;
@@ -21,18 +23,21 @@ export async function ensureImage(
   make: (directory: string) => Promise<void>,
 ): Promise<void> {
   if (await engine.hasImage(tag)) return tell(`cached   image ${tag}`);
-  mkdirSync(kindCache(), { recursive: true });
-  // Beside the cache and not in /tmp, which may be a small memory disk.
-  const directory = join(kindCache(), `.image-${contentKey('image', tag)}-${process.pid}`);
-  mkdirSync(directory);
+  const directory = makeWorkDirectory(kindCache(), contentKey('image', tag));
   const began = performance.now();
   tell(`started  image ${tag}`);
   try {
     await make(directory);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await removeWork(directory, tell);
   }
   tell(`done     image ${tag} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
+}
+
+/** Builds the image of a directory with a Dockerfile. Whoever a container runs as can read what is in it: this user's umask is not the image's. */
+export async function buildImage(engine: Engine, tag: string, directory: string): Promise<void> {
+  await run('chmod', ['-R', 'a+rX,u+w', directory]);
+  await engine.docker(['build', '--quiet', '--tag', tag, directory]);
 }
 
 export interface CommandImage {
@@ -62,11 +67,11 @@ function contentOf(file: string): string {
 
 /** An image that adds executable files to another, or to nothing (`from: 'scratch'`). */
 export async function commandImage(engine: Engine, tag: string, image: CommandImage): Promise<void> {
-  const work = join(kindCache(), `.image-${contentKey('commands', tag)}-${process.pid}`);
+  const work = makeWorkDirectory(kindCache(), `image-${contentKey('commands', tag)}`);
   // Without a PATH, kubeadm does not find commands that it names by their name.
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...image.env };
   try {
-    mkdirSync(join(work, 'files'), { recursive: true });
+    mkdirSync(join(work, 'files'));
     for (const file of image.files) {
       const copy = join(work, 'files', basename(file));
       copyFileSync(file, copy);
@@ -82,7 +87,7 @@ export async function commandImage(engine: Engine, tag: string, image: CommandIm
       ...(image.entrypoint ? [`ENTRYPOINT ${JSON.stringify(image.entrypoint)}`] : []),
     ];
     writeFileSync(join(work, 'Dockerfile'), `${lines.join('\n')}\n`);
-    await engine.docker(['build', '--quiet', '--tag', tag, work]);
+    await buildImage(engine, tag, work);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

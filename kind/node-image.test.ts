@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { HarnessError } from '../base/errors.ts';
 import { clusterConfig } from './cluster.ts';
-import { containerdConfig } from './node-image.ts';
+import { FakeEngine } from './fake-engine.ts';
+import { containerdConfig, pruneNodeImages, removeBuildContainer } from './node-image.ts';
 
 const KIND_CONFIG = `[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
     SystemdCgroup = true
@@ -38,5 +39,30 @@ describe('clusterConfig', () => {
       kind: 'KubeletConfiguration',
       failCgroupV1: false,
     });
+  });
+});
+
+describe('what earlier builds have left', () => {
+  const NODE = 'faultline.dev/node';
+
+  it('goes when no container uses it, the node before what it was made of', async () => {
+    const there = ['new', 'new-plain', 'used', 'used-plain', 'old-plain', 'old'];
+    const engine = new FakeEngine((call) => {
+      if (call.startsWith('ps ')) return `${NODE}:used\nfaultline.dev/registry:1\n`;
+      if (call.startsWith('images ')) return `${there.map((tag) => `${NODE}:${tag}`).join('\n')}\n`;
+      return undefined;
+    });
+    await pruneNodeImages(engine, `${NODE}:new`);
+    // Without force: the engine has the last word.
+    expect(engine.calls.slice(2)).toEqual([`rmi ${NODE}:old`, `rmi ${NODE}:old-plain`]);
+  });
+
+  it('goes with its container, which has all rights', async () => {
+    const engine = new FakeEngine((call) => (call.startsWith('ps ') ? '0123456789ab\n' : undefined));
+    await removeBuildContainer(engine);
+    expect(engine.calls).toEqual([
+      'ps --all --quiet --filter name=^faultline-build(-[0-9]+)?$',
+      'rm --force --volumes 0123456789ab',
+    ]);
   });
 });

@@ -10,7 +10,7 @@ import { built, type Tell } from './cache.ts';
 import { run } from './command.ts';
 import { type Engine, runcWrapper } from './engine.ts';
 import { ownCommand } from './go-build.ts';
-import { commandImage, contentTag, ensureImage } from './images.ts';
+import { buildImage, commandImage, contentTag, ensureImage } from './images.ts';
 import { IMAGES, KUBERNETES_VERSION, NODE_SYSTEM, PINS, type SourceName, TOOLS_SYSTEM } from './pins.ts';
 import type { GetCommands } from './published.ts';
 import { systemImage } from './system-image.ts';
@@ -138,7 +138,7 @@ async function plainNode(
   const config = join(files, 'etc/containerd/config.toml');
   writeFileSync(config, containerdConfig(readFileSync(config, 'utf8'), parts.wrapper !== undefined));
   writeFileSync(join(directory, 'Dockerfile'), nodeDockerfile(parts.base));
-  await engine.docker(['build', '--quiet', '--tag', tag, directory]);
+  await buildImage(engine, tag, directory);
 }
 
 /**
@@ -189,7 +189,8 @@ ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]
 
 /** The plain node with the images of the control plane in its containerd, as kind itself puts them there. */
 async function withImages(engine: Engine, plain: string, tag: string): Promise<void> {
-  const options = ['--detach', '--privileged', '--entrypoint=sleep', `--name=faultline-build-${process.pid}`];
+  await removeBuildContainer(engine);
+  const options = ['--detach', '--privileged', '--entrypoint=sleep', `--name=${BUILD_CONTAINER}`];
   const container = (await engine.docker(['run', ...options, plain, 'infinity']))
     .trim()
     .split('\n')
@@ -246,6 +247,32 @@ async function withImages(engine: Engine, plain: string, tag: string): Promise<v
   } finally {
     await engine.undo(['rm', '--force', '--volumes', container]);
   }
+}
+
+/** Always of this name: one that a killed command has left, with all rights and for ever, is found. */
+const BUILD_CONTAINER = 'faultline-build';
+
+/** Removes what a killed build has left, also one of an earlier version, which put its pid behind the name. */
+export async function removeBuildContainer(engine: Engine): Promise<void> {
+  const left = await engine.docker([
+    'ps',
+    '--all',
+    '--quiet',
+    '--filter',
+    `name=^${BUILD_CONTAINER}(-[0-9]+)?$`,
+  ]);
+  for (const id of left.split('\n').filter(Boolean)) await engine.undo(['rm', '--force', '--volumes', id]);
+}
+
+/** Removes node images of earlier states that no container uses: more than a GiB each. What the engine does not let go stays. */
+export async function pruneNodeImages(engine: Engine, current: string): Promise<void> {
+  const repository = current.slice(0, current.lastIndexOf(':'));
+  const lines = async (args: string[]) => (await engine.docker(args)).split('\n').filter(Boolean);
+  const used = await lines(['ps', '--all', '--format', '{{.Image}}']);
+  const there = await lines(['images', '--format', '{{.Repository}}:{{.Tag}}', repository]);
+  const old = there.filter((tag) => ![current, ...used].includes(tag.replace(/-plain$/, '')));
+  // The shorter names first: each was made of the plain image of its name.
+  for (const tag of old.sort()) await engine.undo(['rmi', tag]);
 }
 
 async function moduleDirectory(module: string, version: string): Promise<string> {

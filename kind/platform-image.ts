@@ -6,13 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { HarnessError } from '../base/errors.ts';
 import type { Tell } from './cache.ts';
 import type { Engine } from './engine.ts';
-import { contentTag, ensureImage, NOBODY } from './images.ts';
+import { buildImage, contentTag, ensureImage, NOBODY } from './images.ts';
 import { TOOLS_SYSTEM } from './pins.ts';
 import { systemImage } from './system-image.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What platform/ imports; platform-image.test.ts compares it with the code. */
 export const PACKAGES = ['@kubernetes/client-node', 'amqplib', 'aws4fetch', 'prom-client', 'zod'];
+
+/** Raised when the way in which the image is put together changes. 2: its files can be read whatever the umask was. */
+const RECIPE = 2;
 
 /** Tag of the platform's image as this checkout has it; no engine is asked. */
 export function platformTag(): string {
@@ -23,7 +26,7 @@ export function platformTag(): string {
       .update('\0')
       .update(readFileSync(join(ROOT, file)));
   const versions = closure(PACKAGES).map((name) => [name, versionOf(name)]);
-  return contentTag('platform', [TOOLS_SYSTEM, process.version, versions, hash.digest('hex')]);
+  return contentTag('platform', [RECIPE, TOOLS_SYSTEM, process.version, versions, hash.digest('hex')]);
 }
 
 /** Makes the image unless the engine has it. @returns its tag */
@@ -51,7 +54,7 @@ USER ${NOBODY}
 ENTRYPOINT ["/usr/local/bin/node"]
 `,
     );
-    await engine.docker(['build', '--quiet', '--tag', tag, directory]);
+    await buildImage(engine, tag, directory);
   });
   return tag;
 }

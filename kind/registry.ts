@@ -12,7 +12,9 @@ import { type CommandImage, commandImage, commandTag, ensureImage } from './imag
 import { REGISTRY_SYSTEM } from './pins.ts';
 import { systemImage } from './system-image.ts';
 
-const NAME = `${CLUSTER}-registry`;
+/** Its host name for nodes and pods, and the engine's name of it. */
+export const REGISTRY_HOST = `${CLUSTER}-registry`;
+const NAME = REGISTRY_HOST;
 const PORT = 5000;
 const VOLUME = NAME;
 
@@ -26,12 +28,14 @@ export interface Registry {
   push(tag: string): Promise<string>;
 }
 
-/** Starts it, and tells the nodes that it speaks plain HTTP. Does nothing that is done. */
+/** Starts it, one of another image anew, and tells the nodes that it speaks plain HTTP. Does nothing that is done. */
 export async function startRegistry(engine: Engine, nodes: string[], tell: Tell): Promise<Registry> {
   const image = await registryImage(engine, tell);
-  const state = await engine.docker(['ps', '--all', '--filter', `name=^${NAME}$`, '--format', '{{.State}}']);
-  if (state.trim() !== '' && state.trim() !== 'running') await engine.docker(['rm', '--force', NAME]);
-  if (state.trim() !== 'running')
+  const named = ['--filter', `name=^${NAME}$`, '--format', '{{.State}} {{.Image}}'];
+  const found = (await engine.docker(['ps', '--all', ...named])).trim();
+  const isCurrent = found === `running ${image}`;
+  if (found !== '' && !isCurrent) await engine.docker(['rm', '--force', NAME]);
+  if (!isCurrent)
     await engine.docker([
       ...['run', '--detach', '--name', NAME, '--network', 'kind', '--publish', `127.0.0.1::${PORT}`],
       ...['--volume', `${VOLUME}:/var/lib/registry`, image],

@@ -2,6 +2,7 @@
  * What `make demo` runs after the set-up: the scenarios on target `local`, sixty times as fast as in earnest.
  * DEFECT=NAME switches a defect of the platform on; SCENARIO=NAME... picks scenarios. Ends with the run's exit code.
  */
+import './crash.ts';
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -4,10 +4,12 @@
  * SCENARIO=a b: only these; SCENARIO=all: also those that take long or more than two cores. TIME_SCALE=10, LOAD_SCALE=builds=0.035 0.2: how fast, and how much of the spine's load; the defaults
  * are what two cores can do (scripts/pace.ts). DEFECT=NAME switches a defect of the platform on: its scenario must fail. WORKERS=2. Exit code: the worst of the runs.
  */
+import './crash.ts';
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { kubeconfigPath } from '../kind/cluster.ts';
+import { clusterStands } from '../kind/cluster.ts';
+import { findEngine } from '../kind/engine.ts';
 import { readOutcome, renderVerdictTable, writeIndex } from '../reports/index.ts';
 import { DEFECTS } from '../targets/defects.ts';
 import { saidOfDefect } from './defect.ts';
@@ -34,7 +36,8 @@ function node(...args: string[]): number {
 // Ctrl-C reaches the run too, which undoes what it did and ends; then what was made here goes as well.
 process.on('SIGINT', () => {});
 
-const wasThere = existsSync(kubeconfigPath());
+// Where no engine answers there is none, and what makes the cluster says so.
+const wasThere = await findEngine().then(clusterStands, () => false);
 const cluster = node('scripts/kind.ts', 'cluster');
 if (cluster !== 0) process.exit(cluster);
 const timeScale = process.env.TIME_SCALE || '10';

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { contentKey } from '../kind/cache.ts';
 import { goCommands } from '../kind/go-build.ts';
 import { PINS } from '../kind/pins.ts';
-import { kindBudget, missingCommands } from './kind-budget.ts';
+import { BEGAN, kindBudget, minutesGone, missingCommands } from './kind-budget.ts';
 
 describe('kindBudget', () => {
   it.each([
@@ -27,5 +27,23 @@ describe('kindBudget', () => {
     } finally {
       rmSync(cache, { recursive: true });
     }
+  });
+});
+
+describe('minutesGone', () => {
+  const now = Date.parse('2026-11-28T12:00:00Z');
+
+  it('counts from where CI began, with its set-up, and not from where its tests began', () => {
+    expect(minutesGone({ [BEGAN]: String(now / 1000 - 30 * 60) }, now, 12)).toBe(30);
+  });
+
+  it('counts from here where nobody says more, or nothing that can be', () => {
+    for (const began of [undefined, '', 'x', String(now / 1000 + 600)])
+      expect(minutesGone({ [BEGAN]: began }, now, 12)).toBe(12);
+  });
+
+  it('is what .ci/run says', () => {
+    const script = readFileSync(join(import.meta.dirname, '../.ci/run'), 'utf8');
+    expect(script).toMatch(new RegExp(`^${BEGAN}=.*\\nexport ${BEGAN}\\n[^]*make .*setup-test`, 'm'));
   });
 });

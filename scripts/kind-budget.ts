@@ -24,6 +24,15 @@ export function missingCommands(cache = kindCache()): string[] {
     .map(([name]) => name);
 }
 
+/** Environment variable with the second in which CI began, after the epoch: .ci/run sets it. */
+export const BEGAN = 'FAULTLINE_CI_BEGAN';
+
+/** @param here since this process began, minutes: what counts where nobody says more @returns minutes since CI began, with its set-up */
+export function minutesGone(env: NodeJS.ProcessEnv, nowMs: number, here: number): number {
+  const began = Number(env[BEGAN]);
+  return began > 0 ? Math.max(here, (nowMs / 1000 - began) / 60) : here;
+}
+
 /** @param minutes gone: since CI began; limit: after which it shall not go on */
 export function kindBudget(minutes: { gone: number; limit: number }, missing: string[]): Budget {
   const left = minutes.limit - minutes.gone;

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { exec } from '../tools/exec.ts';
 import { addCounts, type Counts, countTests, formatCounts } from './count-tests.ts';
-import { kindBudget, missingCommands } from './kind-budget.ts';
+import { kindBudget, minutesGone, missingCommands } from './kind-budget.ts';
 
 const project = resolve(import.meta.dirname, '..');
 const bin = join(project, 'node_modules', '.bin');
@@ -77,7 +77,8 @@ for (const step of checksOnly ? checks : [...checks, ...tests]) {
   summaries.push(summary);
 }
 if (!checksOnly && process.env.CI && !abort.signal.aborted) {
-  const minutes = { gone: (performance.now() - began) / 60_000, limit: CI_MINUTES };
+  const here = (performance.now() - began) / 60_000;
+  const minutes = { gone: minutesGone(process.env, Date.now(), here), limit: CI_MINUTES };
   let budget = kindBudget(minutes, missingCommands());
   if (budget.run) {
     const engine = await exec('make', ['engine'], { env, cwd: project, timeoutMs: ENGINE_WITHIN_MS });

@@ -70,6 +70,13 @@ exit 101
 function forbidServices(machine: Machine): () => void {
   const path = `${machine.root}/usr/sbin/policy-rc.d`;
   if (existsSync(path) && readFileSync(path, 'utf8') !== POLICY) return () => {};
-  writeFileSync(path, POLICY, { mode: 0o755 });
+  try {
+    writeFileSync(path, POLICY, { mode: 0o755 });
+  } catch (error) {
+    throw new HarnessError(
+      `packages can not be installed: ${(error as Error).message}. Only root may: run the same as root, or install them first`,
+      { cause: error },
+    );
+  }
   return () => rmSync(path, { force: true });
 }

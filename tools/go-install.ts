@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HarnessError } from '../base/errors.ts';
+import { syncTree } from '../base/sync-tree.ts';
 import { exec, lastLines } from './exec.ts';
 import { cacheDirectory, type Machine } from './machine.ts';
 import { type GoPin, goInstallCommand, type ToolName } from './pins.ts';
@@ -65,7 +66,7 @@ export async function goFetch(build: GoBuild, machine: Machine, signal?: AbortSi
 }
 
 /**
- * Builds a tool from the Go module proxy into the cache, where it appears whole or not at all. What an interrupted build
+ * Builds a tool from the Go module proxy into the cache, where it appears whole or not at all, also when the power goes. What an interrupted build
  * has fetched and compiled stays in Go's own caches, so the next one goes on from there.
  *
  * @throws HarnessError with the last lines of Go's output.
@@ -87,6 +88,7 @@ export async function goInstall(build: GoBuild, machine: Machine, signal?: Abort
       throw new HarnessError(
         `${goInstallCommand(go)} failed (${result.failure ?? `exit code ${result.code}`}). Its last lines:\n${lastLines(result.output)}`,
       );
+    await syncTree(partial);
     rmSync(target, { recursive: true, force: true });
     renameSync(partial, target);
   } finally {

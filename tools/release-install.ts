@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import axios from 'axios';
 import { HarnessError } from '../base/errors.ts';
+import { syncTree } from '../base/sync-tree.ts';
 import { exec, lastLines } from './exec.ts';
 import { cacheDirectory, type Machine } from './machine.ts';
 import type { ReleaseArchive, ToolName } from './pins.ts';
@@ -58,6 +59,7 @@ export async function releaseInstall(
       rmSync(target, { recursive: true, force: true });
       mkdirSync(`${partial}/${tool.name}`);
       renameSync(join(partial, tool.file), join(partial, tool.name, basename(tool.file)));
+      await syncTree(join(partial, tool.name));
       renameSync(join(partial, tool.name), target);
     }
   } finally {

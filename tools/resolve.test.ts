@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeMachine, fakeMachine } from './fake-machine.ts';
@@ -39,7 +39,7 @@ function fakeApt(body = INSTALL_PACKAGES): void {
   writeFileSync(join(machine.directory, 'var/lib/apt/lists/main_Packages'), '');
 }
 
-const K6 = 'k6 v1.8.1 (x) Extensions: y.New , records3 [output]';
+const K6 = 'k6 v1.8.1 (x) Extensions: y.New , records4 [output]';
 
 /** A Go that "builds" k6 or versitygw. */
 function fakeGo(version = '1.24.0', body = ''): void {
@@ -106,6 +106,14 @@ describe('installTools', () => {
     fakeApt();
     await install(['nft']);
     expect(readFileSync(policy(), 'utf8')).toBe('#!/bin/sh\nexit 101\n');
+  });
+
+  it('says that only root may, where it can not keep services from starting', async () => {
+    fakeApt();
+    // In the way also of root, as whom tests may run.
+    rmSync(join(machine.directory, 'usr/sbin'), { recursive: true });
+    writeFileSync(join(machine.directory, 'usr/sbin'), '');
+    await expect(install(['nft'])).rejects.toThrow(/packages can not be installed: .*Only root may/);
   });
 
   it('fetches the package lists first when there are none', async () => {

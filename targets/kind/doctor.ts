@@ -1,6 +1,7 @@
 /** What `faultline doctor --target kind` looks at. */
 import { existsSync, statfsSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
+import { type Diagnostic, RefusedError } from '../../base/errors.ts';
 import { findEngine } from '../../kind/engine.ts';
 import { ADD_ONS, PINS, SERVICES } from '../../kind/pins.ts';
 import { platformTag } from '../../kind/platform-image.ts';
@@ -35,8 +36,11 @@ async function engine(): Promise<ClusterFact> {
   try {
     const { host } = await findEngine();
     return { name: 'container engine', ok: true, value: host ?? 'the one that was here' };
-  } catch {
-    return { name: 'container engine', ok: false, value: 'none answers: run `make engine`' };
+  } catch (error) {
+    const { message } =
+      error instanceof RefusedError ? (error.diagnostics[0] as Diagnostic) : (error as Error);
+    const [value = message] = message.split('\n');
+    return { name: 'container engine', ok: false, value };
   }
 }
 

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bundle } from '../../evidence/bundle.ts';
 import { contentKey } from '../../kind/cache.ts';
-import { Engine } from '../../kind/engine.ts';
+import { clusterStands } from '../../kind/cluster.ts';
+import { Engine, findEngine } from '../../kind/engine.ts';
 import { goCommands } from '../../kind/go-build.ts';
 import { ADD_ONS, PINS, SERVICES } from '../../kind/pins.ts';
 import { commandsFrom } from '../../kind/published.ts';
@@ -54,9 +55,10 @@ function secretsOfThePlatform(): string[] {
 }
 
 describe.skipIf(process.env.FAULTLINE_KIND !== 'yes')('on a kind cluster', () => {
-  const wasThere = existsSync(join(CACHE, 'faultline.kubeconfig'));
+  let wasThere = false;
 
   beforeAll(async () => {
+    wasThere = await findEngine().then(clusterStands, () => false);
     await make('engine');
     await make('cluster');
   }, 70 * 60_000);

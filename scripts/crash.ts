@@ -1,0 +1,9 @@
+/**
+ * Import first, where an exit code is a verdict's: 1 means that the platform broke its promise, and Node ends with it when a script throws
+ * what nobody expected. That is an error of the harness: 3.
+ */
+for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+  process.on(event, (error: unknown) => {
+    console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+    process.exit(3);
+  });
