@@ -164,7 +164,7 @@ async function makeBundle(dir: string, requests: number): Promise<void> {
     sent AS (SELECT *, intended_us + 50 + (80 * exp(${normal('late')}))::BIGINT AS sent_us, hash(event_id, 'bad') % 1000 = 0 AS bad FROM slots)
     SELECT stream, phase, n, intended_us, sent_us, sent_us + (9000 * exp(0.9 * ${normal('latency')}))::BIGINT AS done_us,
       (CASE WHEN bad AND stream <> 'builds' THEN 503 WHEN stream = 'builds' THEN 202 ELSE 200 END)::SMALLINT AS status,
-      CASE WHEN bad AND stream <> 'builds' THEN 'failed' ELSE 'ok' END AS outcome, hash(event_id, 'cold') % 5000 = 0 AS cold, event_id FROM sent`,
+      CASE WHEN bad AND stream <> 'builds' THEN 'failed' ELSE 'ok' END AS outcome, hash(event_id, 'cold') % 5000 = 0 AS cold, event_id, NULL::SMALLINT AS error_code FROM sent`,
       join(dir, FILES.requests),
     ),
   );

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EvidenceError } from '../base/errors.ts';
 import { Bundle } from './bundle.ts';
-import { Database } from './duckdb.ts';
+import { copySql, Database } from './duckdb.ts';
 import { passingRun, writeBundle } from './testing.ts';
 
 let dir: string;
@@ -46,6 +46,27 @@ describe('a bundle', () => {
     await expect(bundle.alerts()).rejects.toThrow(EvidenceError);
   });
 
+  it('reads requests that were written before there were reasons, and no other columns', async () => {
+    const file = join(dir, 'requests.parquet');
+    using db = await Database.open();
+    await db.run(`CREATE TABLE whole AS FROM read_parquet('${file}')`);
+    const attach = async (select: string) => {
+      await db.run(copySql(`${select} FROM whole`, file));
+      await Bundle.open(dir).attach(db, 'requests', 'r');
+      return (await db.columns('r')).length;
+    };
+    expect(await attach('SELECT *')).toBe(11);
+    expect(await attach('SELECT * EXCLUDE error_code')).toBe(10);
+    for (const other of [
+      'SELECT * EXCLUDE cold',
+      'SELECT * EXCLUDE (error_code, event_id)',
+      'SELECT * REPLACE (error_code::INTEGER AS error_code)',
+      'SELECT * RENAME (error_code AS code)',
+      'SELECT *, 1 AS more',
+    ])
+      await expect(attach(other), other).rejects.toThrow(/^requests\.parquet has the columns .*: expected /);
+  });
+
   it('does not name the path of this machine', async () => {
     writeFileSync(join(dir, 'ledger.parquet'), 'PAR1 but no more');
     using db = await Database.open();
@@ -80,7 +101,7 @@ describe('the database', () => {
     using db = await Database.open();
     await db.createTable('requests');
     await db.run(
-      `INSERT INTO requests SELECT 'invocations', 'baseline', i, i * 1000, i * 1000 + hash(i) % 900, i * 1000 + 4000 + hash(i + 7) % 400000, 200, 'ok', false, 'r-20250101-abcdef.invocations.0.' || i FROM range(100000) t(i)`,
+      `INSERT INTO requests SELECT 'invocations', 'baseline', i, i * 1000, i * 1000 + hash(i) % 900, i * 1000 + 4000 + hash(i + 7) % 400000, 200, 'ok', false, 'r-20250101-abcdef.invocations.0.' || i, NULL FROM range(100000) t(i)`,
     );
     const file = join(dir, 'requests.parquet');
     await db.writeParquet('requests', file);

@@ -9,10 +9,10 @@ import { createInterface } from 'node:readline';
 import type { z } from 'zod';
 import { EvidenceError } from '../base/errors.ts';
 import { AlertChange } from './alerts.ts';
-import { type Database, quote } from './duckdb.ts';
+import { type Column, type Database, quote } from './duckdb.ts';
 import { JournalEntry } from './journal.ts';
 import { BUNDLE_VERSION, Plan } from './plan.ts';
-import { FILES, TABLES, type TableName } from './tables.ts';
+import { ADDED_LATER, FILES, TABLES, type TableName } from './tables.ts';
 
 /** What an NDJSON file holds. `torn`: its last line was cut off in the middle, as when the writer is killed; it is left out. */
 export interface Lines<T> {
@@ -97,17 +97,18 @@ export class Bundle {
   /**
    * Makes a Parquet file a view of the database.
    * @param view name of the view; rows and columns are those of the file
-   * @throws EvidenceError when the file is missing, can not be read, or has other columns than evidence/tables.ts says
+   * @throws EvidenceError when the file is missing, can not be read, or has other columns than evidence/tables.ts says, with or
+   *   without those that were added later
    */
   async attach(db: Database, table: TableName, view: string): Promise<void> {
     const file = FILES[table];
     if (!this.has(table)) throw new EvidenceError(`${file} is missing`);
-    let found: ColumnRow[];
+    let found: Column[];
     try {
       await db.run(
         `CREATE OR REPLACE VIEW ${view} AS SELECT * FROM read_parquet(${quote(this.path(table))})`,
       );
-      found = await db.rows<ColumnRow>(`DESCRIBE ${view}`);
+      found = await db.columns(view);
     } catch (cause) {
       throw new EvidenceError(`${file} can not be read: ${this.withoutPath((cause as Error).message)}`, {
         cause,
@@ -118,10 +119,11 @@ export class Bundle {
         .replace('CREATE TABLE', 'CREATE OR REPLACE TEMP TABLE')
         .replace(` ${table} (`, ' expected_columns ('),
     );
-    const expected = await db.rows<ColumnRow>('DESCRIBE expected_columns');
+    const expected = await db.columns('expected_columns');
     await db.run('DROP TABLE expected_columns');
-    const text = (rows: ColumnRow[]) => rows.map((r) => `${r.column_name} ${r.column_type}`).join(', ');
-    if (text(found) !== text(expected))
+    const before = expected.filter(({ name }) => !ADDED_LATER[table]?.includes(name));
+    const text = (columns: Column[]) => columns.map(({ name, type }) => `${name} ${type}`).join(', ');
+    if (text(found) !== text(expected) && text(found) !== text(before))
       throw new EvidenceError(`${file} has the columns ${text(found)}: expected ${text(expected)}`);
   }
 
@@ -155,11 +157,6 @@ export class Bundle {
     if (bad !== null && ended) throw new EvidenceError(bad);
     return { entries, torn: bad !== null };
   }
-}
-
-interface ColumnRow {
-  column_name: string;
-  column_type: string;
 }
 
 type ParsedLine<T> = { ok: true; value: T } | { ok: false; message: string };

@@ -14,7 +14,8 @@ export const REQUESTS_DDL = `CREATE TABLE requests (
   status      SMALLINT,           -- HTTP status; 0: no HTTP answer (refused, reset, timeout); NULL: never sent
   outcome     VARCHAR NOT NULL,   -- ok | failed | timeout | unsent   (ok: the answer that this request asked for)
   cold        BOOLEAN NOT NULL,   -- the answer says that a function was started for it
-  event_id    VARCHAR             -- CloudEvent id; NULL: never sent
+  event_id    VARCHAR,            -- CloudEvent id; NULL: never sent
+  error_code  SMALLINT            -- why there was no HTTP answer, by k6's code (evidence/error-codes.ts); NULL: there was one, it was never sent, or nobody knows
 )`;
 
 /** `ledger.parquet`: one row a CloudEvent id that was sent to be processed, or was seen processed. Ordered by event_id. */
@@ -49,6 +50,9 @@ export const SERIES_DDL = `CREATE TABLE series (
 
 export const TABLES = { requests: REQUESTS_DDL, ledger: LEDGER_DDL, series: SERIES_DDL } as const;
 export type TableName = keyof typeof TABLES;
+
+/** Columns at a table's end that a bundle of this version need not have: it may have been written before they were added. */
+export const ADDED_LATER: Partial<Record<TableName, readonly string[]>> = { requests: ['error_code'] };
 
 /** Series with a sample (of kind `raw`) for each instant at which Prometheus evaluated the rules. */
 export const HEARTBEAT = 'faultline_rules_evaluated';
@@ -94,6 +98,7 @@ export interface RequestRow {
   outcome: 'ok' | 'failed' | 'timeout' | 'unsent';
   cold: boolean;
   event_id: string | null;
+  error_code: number | null;
 }
 
 export interface LedgerRow {

@@ -92,6 +92,7 @@ export function requestRows(s: Stream, latencyMs: (n: number) => number, status 
         outcome: 'ok',
         cold: false,
         event_id: eventId(RUN_ID, s.name, k, i),
+        error_code: null,
       });
     }
   });

@@ -11,7 +11,9 @@ import { type Phase, Plan } from '../evidence/plan.ts';
 import { FILES } from '../evidence/tables.ts';
 import { RequestTrace } from '../evidence/traces.ts';
 import { VERDICT_VERSION, VerdictDocument } from '../evidence/verdict.ts';
+import { openTables } from './tables.ts';
 import { collectTimeline, type Timeline } from './timeline.ts';
+import { collectUnanswered, type Unanswered } from './unanswered.ts';
 
 /** A file of the bundle, or a part of one, that the report could not use, and why. */
 export interface Missing {
@@ -37,6 +39,7 @@ export interface ReportBundle extends Outcome {
   /** Empty: the run was told of no store of traces. */
   traces: RequestTrace[];
   timeline: Timeline;
+  unanswered: Unanswered;
 }
 
 async function readText(dir: string, file: string, missing: Missing[]): Promise<string | undefined> {
@@ -160,10 +163,13 @@ export async function readBundle(bundleDir: string, buckets = 400): Promise<Repo
   const outcome = await readOutcome(bundleDir);
   const { plan, verdict } = outcome;
   const phases: Phase[] = verdict.phases.length > 0 ? verdict.phases : (plan?.phases ?? []);
-  const timeline = await collectTimeline({ ...outcome, phases, buckets });
+  const tables = await openTables(outcome.dir);
+  using db = tables.db;
+  const timeline = await collectTimeline({ ...outcome, phases, buckets }, tables);
+  const unanswered = await collectUnanswered(db);
   // Only there when somebody asked for them.
   const asked = outcome.journal.some(({ type }) => type === 'traces.collected');
   const traces = asked ? await readLines(outcome.dir, FILES.traces, RequestTrace, outcome.missing) : [];
   const noTables = Object.entries(timeline.missing).map(([file, reason]) => ({ file, reason }));
-  return { ...outcome, timeline, traces, missing: [...outcome.missing, ...noTables] };
+  return { ...outcome, timeline, unanswered, traces, missing: [...outcome.missing, ...noTables] };
 }

@@ -1,6 +1,6 @@
 /** Markdown for a GitHub step summary: the verdict, why, and the tables that fit; everything else is in report.html. */
 import { nextSteps } from './advice.ts';
-import type { Outcome } from './bundle.ts';
+import type { ReportBundle } from './bundle.ts';
 import { duration, exact, loadScaleText, number, OPERATOR, oneLine, plural, SIGN, unitOf } from './format.ts';
 
 /** GitHub takes 1 MiB a step; a summary longer than this is no summary. Bytes, about. */
@@ -28,8 +28,8 @@ function table(head: string[], rows: unknown[][]): string {
 const e = escapeMarkdown;
 
 /** Same bundle, same bytes. */
-export function renderMarkdown(outcome: Outcome): string {
-  const { verdict: v, missing } = outcome;
+export function renderMarkdown(outcome: ReportBundle): string {
+  const { verdict: v, missing, unanswered } = outcome;
   const counted = v.checks.filter((c) => !c.informational);
   const bad = v.checks.filter((c) => c.verdict !== 'pass');
   const moved = v.alerts.filter((a) => a.expect === 'must-fire' || a.pending.length + a.firing.length > 0);
@@ -68,6 +68,11 @@ export function renderMarkdown(outcome: Outcome): string {
         `${OPERATOR[o.op] ?? e(o.op)} ${exact(o.target, unitOf(o, outcome.plan))}`,
         o.budget ? `${number(o.budget.spent)} of ${number(o.budget.allowed)}` : '–',
       ]),
+    ),
+    unanswered.rows.length > 0 ? '### Requests without an answer' : '',
+    table(
+      ['Reason', 'Stream', 'Phase', 'Requests'],
+      unanswered.rows.map((r) => [e(r.reason), e(r.stream), e(r.phase), number(r.requests)]),
     ),
     v.faults.length > 0 ? '### Faults' : '',
     table(

@@ -146,7 +146,7 @@ describe('buckets', () => {
       await db.run('DROP TABLE IF EXISTS requests');
       await db.run(TABLES.requests);
       await db.run(`INSERT INTO requests SELECT 'builds', 'baseline', i, i * 150, i * 150 + 40,
-        i * 150 + 9000 + (i * 7919) % 5000, 202, 'ok', false, 'e' || i FROM range(1000000) r(i)`);
+        i * 150 + 9000 + (i * 7919) % 5000, 202, 'ok', false, 'e' || i, NULL FROM range(1000000) r(i)`);
       await db.run(`COPY requests TO '${join(large, FILES.requests)}' (FORMAT parquet, COMPRESSION zstd)`);
       const { html } = await writeReports(large, ['html']);
       expect((await stat(html ?? '')).size).toBeLessThan(1e6);

@@ -1,8 +1,8 @@
-/** The bundle's Parquet files as views of one database, missing ones as empty tables. */
+/** The bundle's Parquet files as views of one database, missing ones as empty tables. One that was written before a column was added lacks it. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database, quote } from '../evidence/duckdb.ts';
-import { FILES, TABLES, type TableName } from '../evidence/tables.ts';
+import { ADDED_LATER, FILES, TABLES, type TableName } from '../evidence/tables.ts';
 
 /** A report is a small part of a judgement's work. */
 const MEMORY_MB = 512;
@@ -22,8 +22,9 @@ export async function openTables(dir: string): Promise<Tables> {
     try {
       if (!existsSync(path)) throw new Error('the file is not in the bundle');
       await db.run(`CREATE VIEW ${table} AS FROM read_parquet(${quote(path)})`);
-      const columns = [...TABLES[table].matchAll(/^ {2}(\w+) /gm)].map((m) => m[1]).join(', ');
-      await db.rows(`SELECT ${columns} FROM ${table} LIMIT 1`);
+      const columns = [...TABLES[table].matchAll(/^ {2}(\w+) /gm)].map((m) => String(m[1]));
+      const always = columns.filter((name) => !ADDED_LATER[table]?.includes(name));
+      await db.rows(`SELECT ${always.join(', ')} FROM ${table} LIMIT 1`);
     } catch (error) {
       const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
       missing[table] = String(message).replaceAll(path, FILES[table]);

@@ -11,7 +11,7 @@ import type { VerdictDocument } from '../evidence/verdict.ts';
 import { alertLanes, faultLanes, type Lane, type Mark, marksOf } from './lanes.ts';
 import { ledgerTracks, streamTracks } from './request-tracks.ts';
 import { seriesTracks } from './series-tracks.ts';
-import { openTables } from './tables.ts';
+import type { Tables } from './tables.ts';
 
 /** One line of a track. Points are [ms, value], ascending; the client breaks the line where `gapMs` is exceeded. */
 export interface Line {
@@ -66,7 +66,6 @@ export interface Timeline {
 }
 
 export interface TimelineSource {
-  dir: string;
   plan: Plan | undefined;
   verdict: VerdictDocument;
   journal: JournalEntry[];
@@ -118,36 +117,31 @@ async function endOf({ verdict, journal, alerts, phases }: TimelineSource, db: D
   return Math.ceil(last > 0 ? last + ROOM_MS : planned);
 }
 
-export async function collectTimeline(source: TimelineSource): Promise<Timeline> {
+export async function collectTimeline(source: TimelineSource, { db, missing }: Tables): Promise<Timeline> {
   const { plan, verdict, journal, phases } = source;
-  const { db, missing } = await openTables(source.dir);
-  try {
-    const endMs = await endOf(source, db);
-    const pointMs = bucketWidth(endMs, source.buckets);
-    const bucketMs = Math.max(pointMs, LEAST_BUCKET_MS);
-    const rows = await db.rows('SELECT DISTINCT stream FROM requests ORDER BY stream');
-    const names = rows.map((row) => String(row.stream));
-    const planned = plan?.streams.map((stream) => stream.name).filter((name) => names.includes(name)) ?? [];
-    const tracks: Track[] = [];
-    for (const stream of new Set([...planned, ...names]))
-      tracks.push(...(await streamTracks(db, stream, bucketMs)));
-    tracks.push(...(await ledgerTracks(db, bucketMs)));
-    const series = await seriesTracks(db, plan, pointMs, endMs);
-    const lanes = alertLanes(source, endMs);
-    return {
-      endMs,
-      bucketMs,
-      phases,
-      faults: faultLanes(source, endMs),
-      ...lanes,
-      marks: marksOf(verdict, journal).filter((mark) => mark.t >= 0 && mark.t <= endMs),
-      tracks: [...tracks, ...series.tracks],
-      zero: series.zero,
-      missing: Object.fromEntries(
-        Object.entries(missing).map(([table, reason]) => [FILES[table as TableName], String(reason)]),
-      ),
-    };
-  } finally {
-    db.close();
-  }
+  const endMs = await endOf(source, db);
+  const pointMs = bucketWidth(endMs, source.buckets);
+  const bucketMs = Math.max(pointMs, LEAST_BUCKET_MS);
+  const rows = await db.rows('SELECT DISTINCT stream FROM requests ORDER BY stream');
+  const names = rows.map((row) => String(row.stream));
+  const planned = plan?.streams.map((stream) => stream.name).filter((name) => names.includes(name)) ?? [];
+  const tracks: Track[] = [];
+  for (const stream of new Set([...planned, ...names]))
+    tracks.push(...(await streamTracks(db, stream, bucketMs)));
+  tracks.push(...(await ledgerTracks(db, bucketMs)));
+  const series = await seriesTracks(db, plan, pointMs, endMs);
+  const lanes = alertLanes(source, endMs);
+  return {
+    endMs,
+    bucketMs,
+    phases,
+    faults: faultLanes(source, endMs),
+    ...lanes,
+    marks: marksOf(verdict, journal).filter((mark) => mark.t >= 0 && mark.t <= endMs),
+    tracks: [...tracks, ...series.tracks],
+    zero: series.zero,
+    missing: Object.fromEntries(
+      Object.entries(missing).map(([table, reason]) => [FILES[table as TableName], String(reason)]),
+    ),
+  };
 }

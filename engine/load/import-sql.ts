@@ -38,14 +38,14 @@ export function samplesSql(rawFiles: string[]): string {
       shard,
     ) => `SELECT ${shard} AS shard, * FROM read_csv(${quote(file)}, delim = chr(9), quote = '', escape = '', header = false, auto_detect = false,
         columns = {'scenario': 'VARCHAR', 'used': 'BIGINT', 'done': 'BIGINT', 'n': 'INTEGER', 'status': 'SMALLINT',
-          'outcome': 'VARCHAR', 'cold': 'BOOLEAN', 'begun': 'BIGINT', 'whole': 'VARCHAR'},
+          'error_code': 'SMALLINT', 'outcome': 'VARCHAR', 'cold': 'BOOLEAN', 'begun': 'BIGINT', 'whole': 'VARCHAR'},
         strict_mode = false, null_padding = true, ignore_errors = true, max_line_size = 1000000)
       WHERE whole = '.'`,
   );
   return `CREATE TABLE samples AS
     WITH lines AS (${lines.join(' UNION ALL ')})
     SELECT s.seg, shard::INTEGER AS shard, ((n - shard) // ${rawFiles.length})::INTEGER AS m, n, used, done, status, outcome,
-      coalesce(cold, false) AS cold, begun
+      coalesce(cold, false) AS cold, begun, error_code
     FROM lines JOIN segments s USING (scenario)`;
 }
 
@@ -67,7 +67,7 @@ export const unansweredSql = (shards: number): string => `INSERT INTO samples
     SELECT seg, shard, m, used, lag(m, 1, -1) OVER w AS before, lag(used, 1, used) OVER w AS before_used
     FROM samples WHERE n IS NOT NULL WINDOW w AS (PARTITION BY seg, shard ORDER BY m)),
   missing AS (SELECT seg, shard, unnest(range(before + 1, m))::INTEGER AS m, before_used FROM known WHERE m > before + 1)
-  SELECT seg, shard, m, m * ${shards} + shard, before_used, NULL, 0, 'failed', false, NULL FROM missing`;
+  SELECT seg, shard, m, m * ${shards} + shard, before_used, NULL, 0, 'failed', false, NULL, NULL FROM missing`;
 
 /** `shares`: how many slots of a segment each k6 has. */
 export const sharesSql = (shards: number): string => `CREATE TABLE shares AS
@@ -103,9 +103,9 @@ export function offsetSql(originEpochUs: number): string {
 /** The rows in the columns and the order of REQUESTS_DDL. A slot that k6 never reached is unsent. */
 export function requestsSql(originEpochUs: number, offsetUs: number, shards: number): string {
   return `WITH rows AS (
-      SELECT seg, slot, used, done, status, outcome, cold, n FROM slots
+      SELECT seg, slot, used, done, status, outcome, cold, n, error_code FROM slots
       UNION ALL
-      SELECT seg, unnest(range(reached, share)) * ${shards} + shard, NULL, NULL, NULL, 'unsent', false, NULL
+      SELECT seg, unnest(range(reached, share)) * ${shards} + shard, NULL, NULL, NULL, 'unsent', false, NULL, NULL
       FROM (SELECT seg, shard, share, count(slot) AS reached FROM shares LEFT JOIN slots USING (seg, shard) GROUP BY ALL)
     )
     SELECT stream, phase, (first_n + slot)::INTEGER AS n,
@@ -113,6 +113,6 @@ export function requestsSql(originEpochUs: number, offsetUs: number, shards: num
       CASE WHEN n IS NOT NULL THEN used - ${originEpochUs} END::BIGINT AS sent_us,
       (done - ${originEpochUs})::BIGINT AS done_us,
       status::SMALLINT AS status, outcome, cold,
-      CASE WHEN n IS NOT NULL THEN id_prefix || n END AS event_id
+      CASE WHEN n IS NOT NULL THEN id_prefix || n END AS event_id, error_code
     FROM rows JOIN segments USING (seg) ORDER BY stream, first_n + slot`;
 }

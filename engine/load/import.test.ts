@@ -16,14 +16,15 @@ afterEach(() => rm(dir, { recursive: true }));
 
 /** Instants in ms from the origin, written in µs since the epoch. */
 const us = (ms: number): number => ORIGIN_MS * 1000 + Math.round(ms * 1000);
-/** A line as tools/k6/records writes it; `record`: `<n> <status> <outcome> [cold]`, then, on a scenario's first, `@<ms>`: when k6 began it. */
+/** A line as tools/k6/records writes it; `record`: `<n> <status> <outcome> [cold] [!<error>]`, then, on a scenario's first, `@<ms>`: when k6 began it. */
 function request(scenario: string, from: number, to: number, record: string): string {
   const [n, status, outcome, ...more] = record.split(' ');
   const begun = more.find((word) => word.startsWith('@'));
+  const error = more.find((word) => word.startsWith('!'))?.slice(1);
   const cold = more.includes('cold');
-  return `${[scenario, us(from), us(to), n, status, outcome, cold, begun ? us(Number(begun.slice(1))) : '', '.'].join('\t')}\n`;
+  return `${[scenario, us(from), us(to), n, status, error, outcome, cold, begun ? us(Number(begun.slice(1))) : '', '.'].join('\t')}\n`;
 }
-const dropped = (scenario: string, at: number): string => `${scenario}\t${us(at)}\t\t\t\tunsent\t\t\t.\n`;
+const dropped = (scenario: string, at: number): string => `${scenario}\t${us(at)}\t\t\t\t\tunsent\t\t\t.\n`;
 
 /** @param raw the records of each k6 */
 async function run(streams: Stream[], ...raw: string[]) {
@@ -46,21 +47,34 @@ test('sent and dropped requests fill the slots in time order', async () => {
     request('web__0', 3.2, 10, '0 200 ok cold @3.2') +
       dropped('web__0', 503.3) +
       request('web__0', 753.4, 760, '2 500 failed') +
-      request('web__0', 253.7, 900, '1 0 timeout') +
+      request('web__0', 253.7, 900, '1 0 timeout !1050') +
       request('web__1', 1003.6, 1010, '0 202 ok @1003.2') +
+      // The script failed before it could send: k6 has no code for that.
       request('web__1', 1504, 1510, '1 0 failed'),
   );
   expect(result).toEqual({ rows: 6, unsent: 1, unanswered: 0, offsetUs: 3200 });
   expect(rows).toEqual(
     [
-      ['baseline', 0, 3200, 3200, 10_000, 200, 'ok', true, 'run-1.web.0.0'],
-      ['baseline', 1, 253_200, 253_700, 900_000, 0, 'timeout', false, 'run-1.web.0.1'],
-      ['baseline', 2, 503_200, null, null, null, 'unsent', false, null],
-      ['baseline', 3, 753_200, 753_400, 760_000, 500, 'failed', false, 'run-1.web.0.2'],
-      ['inject', 4, 1_003_200, 1_003_600, 1_010_000, 202, 'ok', false, 'run-1.web.1.0'],
-      ['inject', 5, 1_503_200, 1_504_000, 1_510_000, 0, 'failed', false, 'run-1.web.1.1'],
-    ].map(([phase, n, intended_us, sent_us, done_us, status, outcome, cold, event_id]) => ({
-      ...{ stream: 'web', phase, n, intended_us, sent_us, done_us, status, outcome, cold, event_id },
+      ['baseline', 0, 3200, 3200, 10_000, 200, 'ok', true, 'run-1.web.0.0', null],
+      ['baseline', 1, 253_200, 253_700, 900_000, 0, 'timeout', false, 'run-1.web.0.1', 1050],
+      ['baseline', 2, 503_200, null, null, null, 'unsent', false, null, null],
+      ['baseline', 3, 753_200, 753_400, 760_000, 500, 'failed', false, 'run-1.web.0.2', null],
+      ['inject', 4, 1_003_200, 1_003_600, 1_010_000, 202, 'ok', false, 'run-1.web.1.0', null],
+      ['inject', 5, 1_503_200, 1_504_000, 1_510_000, 0, 'failed', false, 'run-1.web.1.1', null],
+    ].map(([phase, n, intended_us, sent_us, done_us, status, outcome, cold, event_id, error_code]) => ({
+      ...{
+        stream: 'web',
+        phase,
+        n,
+        intended_us,
+        sent_us,
+        done_us,
+        status,
+        outcome,
+        cold,
+        event_id,
+        error_code,
+      },
     })),
   );
 });
@@ -151,7 +165,8 @@ test('a killed k6: the torn line is ignored, what was in flight is unanswered, w
       ...['ok', 'failed', 'ok', 'ok'].slice(0, known),
       ...Array(10 - known).fill('unsent'),
     ]);
-    expect(rows[1]).toMatchObject({ sent_us: 1000, done_us: null, status: 0, event_id: 'r.web.0.1' });
+    expect(rows[1]).toMatchObject({ sent_us: 1000, done_us: null, status: 0, error_code: null });
+    expect(rows[1]?.event_id).toBe('r.web.0.1');
     expect(rows.map((r) => r.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(rows.map((r) => r.intended_us)).toEqual(
       [0, 200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800].map((ms) => 1000 + ms * 1000),

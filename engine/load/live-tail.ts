@@ -92,7 +92,7 @@ export class LiveTail {
 
   private scan(lines: string): void {
     for (const line of lines.split('\n')) {
-      const [scenario, sentUs, doneUs, , , outcome, , , whole] = line.split('\t');
+      const [scenario, sentUs, doneUs, , , , outcome, , , whole] = line.split('\t');
       if (scenario === undefined || whole !== '.' || outcome === 'end') continue;
       const counts = this.of(scenario);
       if (outcome === 'unsent') {

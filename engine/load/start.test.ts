@@ -228,7 +228,7 @@ test.each([
   }
 });
 
-test('a request that takes longer than its timeout is a timeout; one that is refused is failed with status 0', async () => {
+test('a request that takes longer than its timeout is a timeout; one that is refused is failed with status 0; k6 says why', async () => {
   answer = () => {};
   const slow = stream('slow', 'events', [['baseline', 1000, 3]], { timeoutMs: 300 });
   const refused = stream('refused', 'invocations', [['baseline', 1000, 3]], { params: { prefix: 'fn' } });
@@ -241,12 +241,33 @@ test('a request that takes longer than its timeout is a timeout; one that is ref
   expect((await load.done).exitCode).toBe(0);
   expect(await load.live()).toMatchObject({ sent: 6, failed: 6, dropped: 0 });
   const { rows } = await imported(load, [slow, refused], origin);
-  expect(rows.map((r) => [r.stream, r.status, r.outcome])).toEqual([
-    ...Array(3).fill(['refused', 0, 'failed']),
-    ...Array(3).fill(['slow', 0, 'timeout']),
+  expect(rows.map((r) => [r.stream, r.status, r.outcome, r.error_code])).toEqual([
+    ...Array(3).fill(['refused', 0, 'failed', 1212]),
+    ...Array(3).fill(['slow', 0, 'timeout', 1050]),
   ]);
   for (const r of rows.filter((r) => r.stream === 'slow'))
     expect((r.done_us ?? 0) - (r.sent_us ?? 0)).toBeGreaterThanOrEqual(299_000);
+});
+
+test('a connection that is closed without an answer, one that is reset, and an answer that is an error are told apart', async () => {
+  answer = ({ path }, response) => {
+    if (path === '/fn/fn-0') response.socket?.end();
+    else if (path === '/fn/fn-1') response.socket?.resetAndDestroy();
+    else response.writeHead(503).end();
+  };
+  const calls = stream('calls', 'invocations', [['baseline', 1000, 6]], {
+    params: { prefix: 'fn', functions: 3 },
+  });
+  const load = await start([calls]);
+  const origin = await load.begin();
+  expect((await load.done).exitCode).toBe(0);
+  const { rows } = await imported(load, [calls], origin);
+  const each = [
+    [0, 1000],
+    [0, 1220],
+    [503, null],
+  ];
+  expect(rows.map((r) => [r.status, r.error_code])).toEqual([...each, ...each]);
 });
 
 test.each([

@@ -69,7 +69,7 @@ const DETAIL_LINES = 8;
 /** k6 ended well, but its records are not all there. The number is sysexits.h's EX_IOERR; k6 has no such code. */
 export const RECORDS_LOST = 74;
 /** The last line of tools/k6/records, written only when all others were. */
-const LAST_LINE = '\t\t\t\t\tend\t\t\t.\n';
+const LAST_LINE = '\t\t\t\t\t\tend\t\t\t.\n';
 /** k6's exit code when its REST API cannot start; it says nothing then. */
 const NO_REST_API = 106;
 /**

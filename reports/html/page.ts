@@ -9,6 +9,7 @@ import { again, hero, missingBanner, tiles, whatRan } from './head-sections.ts';
 import { Anchors, codeBlock, html, Markup, section, table } from './markup.ts';
 import { checks, core, ledger, objectives, recovery } from './result-sections.ts';
 import { traces } from './trace-section.ts';
+import { unanswered } from './unanswered-section.ts';
 
 const asset = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8');
 const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
@@ -107,6 +108,7 @@ const NAV = [
   ['objectives', 'Objectives'],
   ['alerts', 'Faults and alerts'],
   ['core', 'Core metrics'],
+  ['unanswered', 'No answer'],
   ['traces', 'Slow and failed'],
   ['recovery', 'Recovery'],
   ['ledger', 'Ledger'],
@@ -124,6 +126,7 @@ export function renderPage(bundle: ReportBundle): string {
     ['objectives', objectives(bundle, anchors)],
     ['alerts', faultsAndAlerts(bundle, anchors)],
     ['core', core(bundle)],
+    ['unanswered', unanswered(bundle)],
     ['traces', traces(bundle)],
     ['recovery', recovery(bundle, anchors)],
     ['ledger', ledger(bundle, anchors)],

@@ -114,15 +114,16 @@ export function send(make: (segment: SegmentConfig) => Script): void {
     const status = response === undefined ? 0 : response.status;
     // Only the gateway starts functions.
     if (status === ACCEPTED && request.expect === ACCEPTED) end(status, 'ok', false);
-    else end(status, outcomeOf(response, status, request.expect), isCold(response));
+    else if (status > 0) end(status, status === request.expect ? 'ok' : 'failed', isCold(response));
+    else unanswered(response?.error_code);
   }
 }
 
 type Response = RefinedResponse<ResponseType | undefined> | undefined;
 
-function outcomeOf(response: Response, status: number, expect: number): faultline.Outcome {
-  if (status === expect) return 'ok';
-  return response?.error_code === TIMED_OUT ? 'timeout' : 'failed';
+/** @param errorCode why, in k6's words (evidence/error-codes.ts has ours); undefined: the script itself failed */
+function unanswered(errorCode: number | undefined): void {
+  end(0, errorCode === TIMED_OUT ? 'timeout' : 'failed', false, errorCode);
 }
 
 function isCold(response: Response): boolean {

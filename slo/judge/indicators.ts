@@ -8,12 +8,15 @@ import { nearestRank } from './numbers.ts';
 import { standalone } from './views.ts';
 
 export interface Reading {
-  /** The indicator, what was not sent read in the worst way; null: nothing to measure. Infinite: a request had no answer. */
+  /** The indicator, what is not known read in the worst way; null: nothing to measure. Infinite: a request had no answer. */
   measured: number | null;
-  /** The indicator without the requests that were not sent; null when all were sent. */
+  /** The indicator without the requests that were not sent, or with unseen rows of scaling read in the best way; null when all is known. */
   without: number | null;
+  /** So many are not known. */
   unsent: number;
-  /** Rows or samples that count, without those that were not sent. */
+  /** What these are. */
+  unsentAre: string;
+  /** Rows or samples that count, without those that are not known. */
   samples: number;
   /** What the samples are. */
   counted: string;
@@ -39,6 +42,13 @@ export async function measure(c: Context, o: Objective): Promise<Map<string, Rea
   return indicator.type === 'ratio' ? ratio(c, o, indicator) : quantile(c, o, indicator);
 }
 
+/** Condition of the rows of which it is not known what they would have been, and what these are. */
+const UNKNOWN: Record<string, { when: string; are: string }> = {
+  requests: { when: 'unsent', are: 'requests that were not sent' },
+  ledger: { when: 'false', are: '' },
+  scaling: { when: 'unseen', are: 'rows of scaling in whose time nobody saw the pods' },
+};
+
 /** Lower is better: what is not known counts as high. */
 const wantsLow = (o: Objective) => o.op === 'lt' || o.op === 'lte';
 
@@ -52,13 +62,13 @@ function rowsSql(table: string, where: string): string {
 async function ratio(c: Context, o: Objective, { good, total }: Of<'ratio'>): Promise<Map<string, Reading>> {
   const { table } = total;
   // A censored duration says something only when what was seen of it is already too long.
-  const unseen =
+  const unended =
     table === 'scaling'
-      ? `AND NOT (censored AND ${wantsLow(o) ? 'NOT ' : ''}coalesce((${good}), false))`
+      ? `AND (unseen OR NOT (censored AND ${wantsLow(o) ? 'NOT ' : ''}coalesce((${good}), false)))`
       : '';
-  const unsent = table === 'requests' ? 'unsent' : 'false';
+  const { when: unsent, are } = UNKNOWN[table] as { when: string; are: string };
   const sql = `SELECT phase, count(*) FILTER (NOT ${unsent}) AS n, count(*) FILTER (${unsent}) AS unsent,
-    count(*) FILTER (coalesce((${good}), false) AND NOT ${unsent}) AS good ${rowsSql(table, total.where)} ${unseen} GROUP BY phase ORDER BY phase`;
+    count(*) FILTER (coalesce((${good}), false) AND NOT ${unsent}) AS good ${rowsSql(table, total.where)} ${unended} GROUP BY phase ORDER BY phase`;
   const rows = await c.db.rows<{ phase: string | null; n: number; unsent: number; good: number }>(sql);
   const readings = new Map<string, Reading>();
   for (const phase of o.phases) {
@@ -67,10 +77,13 @@ async function ratio(c: Context, o: Objective, { good, total }: Of<'ratio'>): Pr
     const [n, missed, goods] = [sum('n'), sum('unsent'), sum('good')];
     const all = n + missed;
     const counted = goods + (wantsLow(o) ? missed : 0);
+    // What was not sent does not count; what was not seen does, in one way or the other.
+    const best = table === 'scaling' ? (goods + (wantsLow(o) ? 0 : missed)) / all : goods / n;
     readings.set(phase, {
       measured: all === 0 ? null : counted / all,
-      without: missed === 0 || n === 0 ? null : goods / n,
+      without: missed === 0 || n === 0 ? null : best,
       unsent: missed,
+      unsentAre: are,
       samples: n,
       counted: `rows of ${table}`,
       unit: '',
@@ -83,6 +96,9 @@ async function ratio(c: Context, o: Objective, { good, total }: Of<'ratio'>): Pr
   return readings;
 }
 
+const HIGHEST = "'infinity'::DOUBLE";
+const LOWEST = "'-infinity'::DOUBLE";
+
 interface QuantileRow {
   phase: string | null;
   n: number;
@@ -93,32 +109,37 @@ interface QuantileRow {
 async function quantile(c: Context, o: Objective, indicator: Of<'quantile'>): Promise<Map<string, Reading>> {
   const { rows, statistic, value, unit } = indicator;
   const { table } = rows;
-  const worst = wantsLow(o) ? "'infinity'::DOUBLE" : "'-infinity'::DOUBLE";
+  const [worst, best] = wantsLow(o) ? [HIGHEST, LOWEST] : [LOWEST, HIGHEST];
   // Rows that must not vanish count as worse than any value; others without a value owe none.
   const owed = { requests: 'true', ledger: 'accepted', scaling: 'false' }[table];
-  const unsent = table === 'requests' ? 'unsent' : 'false';
-  const v = `CASE WHEN ${unsent} THEN ${worst} ELSE coalesce((${value})::DOUBLE, CASE WHEN ${owed} THEN ${worst} END) END`;
+  const { when: unsent, are } = UNKNOWN[table] as { when: string; are: string };
+  const v = (unknown: string) =>
+    `CASE WHEN ${unsent} THEN ${unknown} ELSE coalesce((${value})::DOUBLE, CASE WHEN ${owed} THEN ${worst} END) END`;
   const sign = { lt: '>=', lte: '>', gt: '<=', gte: '<' }[o.op];
-  const unseen =
+  const unended =
     table !== 'scaling'
       ? ''
       : wantsLow(o)
-        ? `AND (NOT censored OR (${value}) ${sign} ${o.target})`
-        : 'AND NOT censored';
+        ? `AND (unseen OR NOT censored OR (${value}) ${sign} ${o.target})`
+        : 'AND (unseen OR NOT censored)';
   const query = (
     only: string,
-    where: string,
+    where = '',
+    unknown = worst,
   ) => `SELECT ${only} AS phase, count(v) FILTER (NOT u) AS n, count(*) FILTER (u) AS unsent, ${statisticSql(statistic)} AS measured
-    FROM (SELECT phase, ${unsent} AS u, ${v} AS v ${rowsSql(table, rows.where)} ${unseen}) ${where} GROUP BY 1 ORDER BY 1`;
-  const read = async (where: string) => {
+    FROM (SELECT phase, ${unsent} AS u, ${v(unknown)} AS v ${rowsSql(table, rows.where)} ${unended}) ${where} GROUP BY 1 ORDER BY 1`;
+  const read = async (where?: string, unknown?: string) => {
     const found: QuantileRow[] = [];
     if (o.phases.some((p) => p !== 'run'))
-      found.push(...(await c.db.rows<QuantileRow>(query('phase', where))));
-    if (o.phases.includes('run')) found.push(...(await c.db.rows<QuantileRow>(query("'run'", where))));
+      found.push(...(await c.db.rows<QuantileRow>(query('phase', where, unknown))));
+    if (o.phases.includes('run'))
+      found.push(...(await c.db.rows<QuantileRow>(query("'run'", where, unknown))));
     return found;
   };
-  const all = await read('');
-  const sent = all.some((r) => r.unsent > 0) ? await read('WHERE NOT u') : [];
+  const all = await read();
+  // What was not sent does not count; what was not seen does, in one way or the other.
+  const lenient = table === 'scaling' ? () => read('', best) : () => read('WHERE NOT u');
+  const sent = all.some((r) => r.unsent > 0) ? await lenient() : [];
   const readings = new Map<string, Reading>();
   for (const phase of o.phases) {
     const row = all.find((r) => r.phase === phase);
@@ -126,13 +147,14 @@ async function quantile(c: Context, o: Objective, indicator: Of<'quantile'>): Pr
       measured: row?.measured ?? null,
       without: row && row.unsent > 0 ? (sent.find((r) => r.phase === phase)?.measured ?? null) : null,
       unsent: row?.unsent ?? 0,
+      unsentAre: are,
       samples: row?.n ?? 0,
       counted: `rows of ${table}`,
       unit,
       budget: null,
       evidence: {
         file: FILE_OF[table] as string,
-        query: standalone(query(phase === 'run' ? "'run'" : 'phase', ''), table),
+        query: standalone(query(phase === 'run' ? "'run'" : 'phase'), table),
       },
     });
   }
@@ -169,6 +191,7 @@ async function series(
       measured: statisticOf(statistic, values),
       without: null,
       unsent: 0,
+      unsentAre: '',
       samples: values.length,
       counted: `samples of ${query}`,
       unit,

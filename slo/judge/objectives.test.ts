@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Database } from '../../evidence/duckdb.ts';
+import { copySql, Database } from '../../evidence/duckdb.ts';
 import type { Objective } from '../../evidence/plan.ts';
-import type { SyntheticRun } from '../../evidence/testing.ts';
+import { passingRun, type SyntheticRun, writeBundle } from '../../evidence/testing.ts';
+import type { VerdictDocument } from '../../evidence/verdict.ts';
+import { judge, serializeVerdict } from './index.ts';
 import { nearestRank, rounded } from './numbers.ts';
-import { check, judged, keep } from './testing.ts';
+import { check, inDirectory, judged, keep } from './testing.ts';
 
 const errors = (phase: string) => `objective/function-errors/${phase}`;
 const p95 = (phase: string) => `objective/function-p95/${phase}`;
@@ -12,6 +15,16 @@ const invocations = (r: SyntheticRun, phase: string) =>
 const unsend = (x: SyntheticRun['requests'][number]) =>
   Object.assign(x, { sent_us: null, done_us: null, status: null, outcome: 'unsent', event_id: null });
 const fail = (x: SyntheticRun['requests'][number]) => Object.assign(x, { status: 500, outcome: 'failed' });
+/** A verdict as it would be if nobody had asked why there was no answer. */
+function withoutReasons(verdict: VerdictDocument, said: string): VerdictDocument {
+  const copy = structuredClone(verdict);
+  copy.reasons = copy.reasons.map((reason) => reason.replace(said, ''));
+  for (const c of copy.checks) {
+    c.message = c.message.replace(said, '');
+    c.evidence = c.evidence.filter(({ query }) => !query.includes('error_code'));
+  }
+  return copy;
+}
 const objective = (r: SyntheticRun, name: string) =>
   r.plan.objectives.find((o) => o.name === name) as Objective;
 
@@ -127,6 +140,46 @@ describe('ratios', () => {
       };
     });
     expect(check(verdict, errors('run')).verdict).toBe('unknown');
+  });
+
+  it('that failed say why requests had no answer, by a query that runs again; nothing is judged by it', async () => {
+    const silence = (r: SyntheticRun) => {
+      const all = invocations(r, 'baseline');
+      for (const [i, x] of all.slice(0, 30).entries())
+        Object.assign(x, { status: 0, outcome: 'failed', error_code: i < 20 ? 1212 : 1220 });
+      for (const x of all.slice(30, 32)) Object.assign(x, { status: 0, outcome: 'failed', done_us: null });
+      all.slice(32, 35).forEach(fail);
+    };
+    const said =
+      '; 32 had no answer: connection refused (20), connection reset by the other side (10), still under way when the load generator was stopped (2)';
+    await inDirectory(async (dir) => {
+      const run = passingRun();
+      silence(run);
+      await writeBundle(dir, run);
+      const verdict = await judge(dir);
+      const { message, evidence } = check(verdict, errors('baseline'));
+      expect(message).toBe(`0.9125 from 400 rows of requests, expected >= 0.95${said}`);
+      expect(evidence).toHaveLength(2);
+      expect(evidence[1]).toMatchObject({
+        file: 'requests.parquet',
+        samples: 32,
+        window: { phase: 'baseline' },
+      });
+      const file = join(dir, 'requests.parquet');
+      using db = await Database.open();
+      const query = String(evidence[1]?.query).replaceAll("'requests.parquet'", `'${file}'`);
+      expect(await db.rows(query)).toEqual([
+        { error_code: 1212, ended: true, n: 20 },
+        { error_code: 1220, ended: true, n: 10 },
+        { error_code: null, ended: false, n: 2 },
+      ]);
+      // Written before there were reasons: the same, without them.
+      await db.run(`CREATE TABLE whole AS SELECT * EXCLUDE error_code FROM read_parquet('${file}')`);
+      await db.run(copySql('FROM whole', file));
+      const before = serializeVerdict(await judge(dir));
+      expect(before).toBe(serializeVerdict(withoutReasons(verdict, said)));
+    });
+    expect(check(await judged((r) => silence(r)), errors('run')).message).not.toContain('no answer');
   });
 
   it('that want to be low count what was not sent as high', async () => {

@@ -11,6 +11,7 @@ import { gapProblems, gaugeGapProblems } from './heartbeat.ts';
 import { measure, type Reading } from './indicators.ts';
 import { lateStreams } from './load.ts';
 import { compare, OP_SIGN, rounded, text } from './numbers.ts';
+import { unansweredOf } from './unanswered.ts';
 
 export async function checkObjectives(c: Context): Promise<Finding> {
   const checks: Check[] = [];
@@ -38,13 +39,13 @@ export async function checkObjectives(c: Context): Promise<Finding> {
           let judged = judgeReading(objective, reading);
           if (judged[0] === 'fail')
             judged = (await withoutLateness(c, objective, phase, judged[1])) ?? judged;
-          const evidence: Evidence[] = [
-            {
-              ...reading.evidence,
-              window: { phase, fromMs: window.startMs, toMs: window.endMs },
-              samples: reading.samples,
-            },
-          ];
+          const within = { phase, fromMs: window.startMs, toMs: window.endMs };
+          const evidence: Evidence[] = [{ ...reading.evidence, window: within, samples: reading.samples }];
+          const unanswered = judged[0] === 'fail' ? await unansweredOf(c, objective, phase) : null;
+          if (unanswered) {
+            judged = ['fail', `${judged[1]}; ${unanswered.text}`];
+            evidence.push({ ...unanswered.evidence, window: within });
+          }
           if (judged[0] !== 'pass') {
             const overstayed = await c.overstayed(window.startMs, window.endMs);
             if (judged[0] === 'unknown' || overstayed.length === 0)
@@ -108,7 +109,10 @@ function judgeReading(o: Objective, r: Reading): [Verdict, string] {
   const unit = r.unit === '' ? '' : ` ${r.unit}`;
   const bound = `${OP_SIGN[o.op]} ${text(o.target)}${unit}`;
   if (r.samples === 0 || r.measured === null)
-    return ['unknown', `no ${r.counted} to measure ${o.name} by (expected ${bound})`];
+    return [
+      'unknown',
+      `no ${r.counted} to measure ${o.name} by${r.unsent > 0 ? `, but ${r.unsent} ${r.unsentAre}` : ''} (expected ${bound})`,
+    ];
   const shown = `${text(r.measured)}${unit}`;
   if (r.samples < o.minSamples)
     return [
@@ -120,7 +124,7 @@ function judgeReading(o: Objective, r: Reading): [Verdict, string] {
   if (strict !== lenient)
     return [
       'unknown',
-      `${shown} with and ${text(r.without)}${unit} without the ${r.unsent} requests that were not sent: the answer depends on them (expected ${bound})`,
+      `${shown} with and ${text(r.without)}${unit} without the ${r.unsent} ${r.unsentAre}: the answer depends on them (expected ${bound})`,
     ];
   const message = `${shown} from ${r.samples} ${r.counted}, expected ${bound}`;
   return [strict ? 'pass' : 'fail', message];

@@ -59,17 +59,18 @@ func (m *moduleOfVU) begin(sobek.FunctionCall) sobek.Value {
 	return m.vu.Runtime().ToValue(int64(m.n))
 }
 
-// end(status: number, outcome: string, cold: boolean). It ended now. One that k6 cut off leaves no record.
+// end(status: number, outcome: string, cold: boolean, errorCode?: number). It ended now. One that k6 cut off leaves no record.
 func (m *moduleOfVU) end(call sobek.FunctionCall) sobek.Value {
 	ctx := m.vu.Context()
 	request := &Request{
-		scenario: lib.GetScenarioState(ctx),
-		n:        m.n,
-		sent:     m.sent,
-		done:     time.Now(),
-		status:   call.Argument(0).ToInteger(),
-		outcome:  call.Argument(1).String(),
-		cold:     call.Argument(2).ToBoolean(),
+		scenario:  lib.GetScenarioState(ctx),
+		n:         m.n,
+		sent:      m.sent,
+		done:      time.Now(),
+		status:    call.Argument(0).ToInteger(),
+		outcome:   call.Argument(1).String(),
+		cold:      call.Argument(2).ToBoolean(),
+		errorCode: call.Argument(3).ToInteger(),
 	}
 	metrics.PushIfNotDone(ctx, m.vu.State().Samples, request)
 	return sobek.Undefined()

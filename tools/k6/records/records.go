@@ -7,10 +7,11 @@
 //
 // A line, its fields parted by tabs:
 //
-//	SCENARIO  SENT_US  DONE_US  N  STATUS  OUTCOME  COLD  BEGUN_US  .
+//	SCENARIO  SENT_US  DONE_US  N  STATUS  ERROR  OUTCOME  COLD  BEGUN_US  .
 //
 // SCENARIO is the k6 scenario; SENT_US and DONE_US are microseconds since the epoch; N counts the iterations of the
-// scenario from 0; STATUS is HTTP's, 0 without an answer; OUTCOME ok, failed or timeout; COLD true or false; BEGUN_US,
+// scenario from 0; STATUS is HTTP's, 0 without an answer; ERROR is then k6's code for why there was none, and empty where
+// it has none or there was an answer; OUTCOME ok, failed or timeout; COLD true or false; BEGUN_US,
 // on the first line of a scenario only, the instant at which k6 began it. Of an iteration that k6 dropped there is
 // SCENARIO, SENT_US (when it was dropped) and the OUTCOME unsent. The last line has nothing but the OUTCOME end; it is
 // there only when every line before it was written. The point stands at the end because a line without it
@@ -31,6 +32,7 @@ type Request struct {
 	n          uint64
 	sent, done time.Time
 	status     int64
+	errorCode  int64
 	outcome    string
 	cold       bool
 }
@@ -46,6 +48,10 @@ func (r *Request) appendTo(line []byte) []byte {
 	line = strconv.AppendInt(append(line, '\t'), sentUs+r.done.Sub(r.sent).Microseconds(), 10)
 	line = strconv.AppendUint(append(line, '\t'), r.n, 10)
 	line = strconv.AppendInt(append(line, '\t'), r.status, 10)
+	line = append(line, '\t')
+	if r.errorCode != 0 {
+		line = strconv.AppendInt(line, r.errorCode, 10)
+	}
 	line = append(append(line, '\t'), r.outcome...)
 	line = strconv.AppendBool(append(line, '\t'), r.cold)
 	line = append(line, '\t')
@@ -55,11 +61,11 @@ func (r *Request) appendTo(line []byte) []byte {
 	return append(line, "\t.\n"...)
 }
 
-const lastLine = "\t\t\t\t\tend\t\t\t.\n"
+const lastLine = "\t\t\t\t\t\tend\t\t\t.\n"
 
 func appendDropped(line []byte, sample metrics.Sample) []byte {
 	scenario, _ := sample.Tags.Get("scenario")
 	line = append(line, scenario...)
 	line = strconv.AppendInt(append(line, '\t'), sample.Time.UnixMicro(), 10)
-	return append(line, "\t\t\t\tunsent\t\t\t.\n"...)
+	return append(line, "\t\t\t\t\tunsent\t\t\t.\n"...)
 }

@@ -46,7 +46,7 @@ func TestWritesOneLineForEachRequestAndNothingElse(t *testing.T) {
 		metrics.ConnectedSamples{Samples: []metrics.Sample{sample(builtin.HTTPReqDuration)}},
 		metrics.Samples{sample(builtin.IterationDuration), sample(builtin.Iterations)},
 		&Request{scenario: scenario, n: 0, sent: sent, done: sent.Add(3 * time.Millisecond), status: 200, outcome: "ok", cold: true},
-		&Request{scenario: scenario, n: 1, sent: sent, done: sent.Add(time.Second), outcome: "timeout"},
+		&Request{scenario: scenario, n: 1, sent: sent, done: sent.Add(time.Second), errorCode: 1050, outcome: "timeout"},
 	})
 	out.AddMetricSamples([]metrics.SampleContainer{sample(builtin.HTTPReqs)})
 	out.AddMetricSamples([]metrics.SampleContainer{sample(builtin.DroppedIterations)})
@@ -57,10 +57,10 @@ func TestWritesOneLineForEachRequestAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "web__0\t1800000000123456\t1800000000126456\t0\t200\tok\ttrue\t1800000000000007\t.\n" +
-		"web__0\t1800000000123456\t1800000001123456\t1\t0\ttimeout\tfalse\t\t.\n" +
-		"web__0\t1800000002000000\t\t\t\tunsent\t\t\t.\n" +
-		"\t\t\t\t\tend\t\t\t.\n"
+	want := "web__0\t1800000000123456\t1800000000126456\t0\t200\t\tok\ttrue\t1800000000000007\t.\n" +
+		"web__0\t1800000000123456\t1800000001123456\t1\t0\t1050\ttimeout\tfalse\t\t.\n" +
+		"web__0\t1800000002000000\t\t\t\t\tunsent\t\t\t.\n" +
+		"\t\t\t\t\t\tend\t\t\t.\n"
 	if string(text) != want {
 		t.Fatalf("got %q, want %q", text, want)
 	}
@@ -78,7 +78,7 @@ func TestAFullDiskIsAnErrorAtTheEnd(t *testing.T) {
 }
 
 func TestWithoutAFileItIsRefused(t *testing.T) {
-	if _, err := NewOutput(output.Params{}); err == nil || !strings.Contains(err.Error(), "--out records3=FILE") {
+	if _, err := NewOutput(output.Params{}); err == nil || !strings.Contains(err.Error(), "--out records4=FILE") {
 		t.Fatalf("got %v", err)
 	}
 }
