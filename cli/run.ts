@@ -14,6 +14,7 @@ import { reportError } from './exit.ts';
 import { LiveView } from './live.ts';
 import { type PlanOptions, planOptions, prepare } from './prepare.ts';
 import { checkSources, type SourceOptions, sourceOptions } from './sources.ts';
+import { refuseMissingRights } from './user-rights.ts';
 
 interface RunOptions extends PlanOptions, SourceOptions {
   out: string;
@@ -40,6 +41,7 @@ async function run(options: RunOptions): Promise<void> {
   const evidence = checkSources(options, prepared.profile);
   const why = frozen(prepared.guardrails);
   if (why !== undefined) throw new RefusedError([{ file: 'frozen', message: why }]);
+  await refuseMissingRights(options, prepared);
   const k6Path = (await resolveTool('k6')).path;
   const verdicts: { verdict: VerdictDocument; bundle: string }[] = [];
   let interrupted = false;

@@ -8,10 +8,12 @@ import type { Way } from '../kind/kubernetes.ts';
 import type { Front } from './front.ts';
 
 export type ComponentEvent =
-  | { type: 'started'; component: string; pid: number }
+  | { type: 'started'; component: string; container?: string; pid: number }
   | {
       type: 'exited';
       component: string;
+      /** Of a pod that has several. */
+      container?: string;
       pid: number;
       code: number | null;
       signal: string | null;
@@ -19,8 +21,15 @@ export type ComponentEvent =
     }
   /** A container runs from content that this component did not run from before; `id`: the digest that its runtime tells. */
   | { type: 'image'; component: string; container: string; image: string; id: string }
+  | ({ type: 'unkept' } & Unkept)
   /** Gone for good: the run can not go on. `blame` tells the judge whether evidence or the platform is lost with it. */
   | { type: 'lost'; component: string; reason: string; blame: 'evidence' | 'harness' };
+
+/** What of the log directory could not be kept, or not whole. It is for people: no check needs it. */
+export interface Unkept {
+  file: string;
+  reason: string;
+}
 
 export interface TargetRequest {
   runId: string;
@@ -46,6 +55,13 @@ export interface TargetRequest {
   /** Bringing the target up is given up when this is aborted. */
   signal: AbortSignal;
   onEvent(event: ComponentEvent): void;
+}
+
+/** What a run must be allowed to do on a cluster. */
+export interface RunRights {
+  rights: Right[];
+  /** Namespaces that it makes. */
+  made: string[];
 }
 
 /** Base URLs, as this host reaches them; what else a target has is told to who looks around. */
@@ -78,6 +94,8 @@ export interface RunningTarget {
   pods(): Map<string, number>;
   /** Those of them that take requests; on a target without readiness all that run. */
   readyPods(): Map<string, number>;
+  /** For how long nobody has seen them, ms: what is counted is from before; 0: they are seen. Absent: they always are. */
+  podsUnseenMs?(): number;
   /** CPU seconds used so far by helper processes of the harness that this target runs (the throttle's proxy). */
   harnessCpuSeconds(): number;
   /** Ends everything in order; what does not end is killed. */
@@ -101,6 +119,11 @@ export interface Target {
   hostAddress(): Promise<string>;
   /** How the cluster is reached; absent: it is none. */
   way?(): Way;
+  /**
+   * What who reaches it must be allowed to do for a whole run; absent: it is no cluster.
+   * @param faults what the run's faults need @param loadPods whether its load runs in pods
+   */
+  runRights?(faults: readonly Right[], loadPods: boolean): RunRights;
   /** @throws HarnessError when a component does not come up, with its last log lines. */
   up(request: TargetRequest): Promise<RunningTarget>;
 }

@@ -1,7 +1,7 @@
 /** What every platform on the cluster needs, the reference platform and the user's own: room for it, what measures it. */
 import { randomUUID } from 'node:crypto';
 import { HarnessError } from '../../base/errors.ts';
-import { rightsManifests } from '../../chaos/rights.ts';
+import { rightsManifests, type Subject } from '../../chaos/rights.ts';
 import type { UndoLog } from '../../chaos/undo/log.ts';
 import { RUN_LABEL, RUN_PATH } from '../../chaos/undo/operations.ts';
 import { Kubernetes, type Way } from '../../kind/kubernetes.ts';
@@ -64,6 +64,18 @@ export async function recordNodeRights(
     undo.record('let Prometheus scrape the nodes', { op: 'delete-object', ...way, object });
 }
 
+/** As whom faults act. What is outside of the namespace has its name: two runs with a platform each do not share their rights. */
+export const faultsSubject = (namespace: string): Subject => ({
+  name: `faultline-faults-${namespace}`,
+  namespace,
+});
+
+/** What is asked of a run's request by what measures it. */
+export type Measured = Pick<
+  TargetRequest,
+  'rules' | 'webhookUrl' | 'scrapeMs' | 'evaluationMs' | 'timeScale'
+>;
+
 /**
  * Faults act as a ServiceAccount that has the rights of this run's faults and no others, so that what `faultline rights` says is known
  * to suffice. Comes and goes with the run. Call when the namespace is there.
@@ -75,8 +87,7 @@ export async function asFaults(
   namespace: string,
   { rights, undo }: Pick<TargetRequest, 'rights' | 'undo'>,
 ): Promise<Kubernetes> {
-  // What is outside of the namespace has its name: two runs with a platform each do not share their rights.
-  const subject = { name: `faultline-faults-${namespace}`, namespace };
+  const subject = faultsSubject(namespace);
   const manifests = rightsManifests(rights, subject);
   for (const { kind, metadata } of manifests.filter(({ metadata }) => metadata.namespace !== namespace))
     undo.record('let faults act', {

@@ -1,8 +1,8 @@
 /** What measures the user's own platform: the harness brings it along into the platform's namespace. */
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import type { Profile } from '../../profile.ts';
-import type { TargetRequest } from '../../target.ts';
 import { type Owners, ownerOf } from '../chaos.ts';
+import type { Measured } from '../common.ts';
 import { hasControlPlane, type Place } from '../place.ts';
 import { alertmanager, kubeStateMetrics, prometheus } from '../services.ts';
 import { doorOf } from './components.ts';
@@ -18,7 +18,7 @@ export const listOf = (component: string) => `component/${component}`;
 /** @param targets which tell Prometheus of pods that are not behind a Service of theirs, or several of them behind one */
 export function monitoring(
   place: Place,
-  request: TargetRequest,
+  request: Measured,
   { components, functionMetrics }: Profile,
   { namespace, owners, targets }: { namespace: string; owners: Owners; targets: PodTargets },
 ): Manifest[] {
