@@ -48,3 +48,11 @@ export class EvidenceError extends Error {
     this.name = 'EvidenceError';
   }
 }
+
+/** Nobody answered, or only that it is too busy: asked again, it may be there after all. */
+export class NoAnswerError extends EvidenceError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'NoAnswerError';
+  }
+}

@@ -47,7 +47,7 @@ export interface Reach {
 
 export interface NetworkDriver {
   /** What `blackhole` takes: all whose packets vanish. */
-  impact(component: string): Impact;
+  impact(component: string): Promise<Impact>;
   /** Whether `blackhole` would be taken; changes nothing. */
   rehearse(fault: string, component: string): Promise<void>;
   /** Undo of `blackhole`, known before it is done. */
@@ -102,9 +102,9 @@ export interface ClusterDriver {
   labelsOf(component: string): Record<string, string>;
   /** Names of a component's pods that are not on their way out. */
   podsOf(component: string): string[];
-  /** What an act on these pods of a component takes; without names, on all of them. */
-  impactOfPods(component: string, names?: string[]): Impact;
-  /** What goes with a node: everything but what every node has of its own (DaemonSets, static pods). */
+  /** What an act on these pods of a component takes; without names, on all of them. @throws HarnessError when nobody says how many there should be */
+  impactOfPods(component: string, names?: string[]): Promise<Impact>;
+  /** What goes with a node: everything but what every node has of its own (DaemonSets, static pods). @throws HarnessError as well */
   impactOfNode(node: string): Promise<Impact>;
   /** Whether a connection opens from within a pod. */
   reach(fromPod: string, host: string, port: number): Promise<Reach>;

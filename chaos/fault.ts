@@ -17,7 +17,7 @@ export interface Impact {
   /** On a target without namespaces, a process counts as a pod. */
   pods: { namespace?: string; name: string }[];
   nodes: string[];
-  /** Of a workload's replicas, those that are hit, and, where it is known, others that serve nobody already. */
+  /** Of the replicas that a workload is to have, those that are hit, and, where it is known, others that serve nobody already, or are not there. */
   workloads: { name: string; hit: number; unready?: number; of: number }[];
   /** Why somebody has frozen a namespace that it reaches; absent: nobody has, or it reaches none but those that are watched anyway. */
   frozen?: string;

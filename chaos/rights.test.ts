@@ -102,7 +102,12 @@ it('writes a Role in each namespace, and a ClusterRole for what has none', () =>
     ['Role', 'serving', 'faults'],
     ['RoleBinding', 'serving', 'faults'],
   ]);
-  expect(manifests[0]?.rules).toEqual([{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }]);
+  expect(manifests[0]?.rules).toEqual([
+    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] },
+    ...['deployments', 'replicasets', 'statefulsets'].map((resource) => ({
+      ...{ apiGroups: ['apps'], resources: [resource], verbs: ['list'] },
+    })),
+  ]);
   for (const binding of manifests.filter(({ kind }) => kind.endsWith('Binding')))
     expect(binding.subjects).toEqual([{ kind: 'ServiceAccount', name: 'faults', namespace: 'lab' }]);
 });

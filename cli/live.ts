@@ -32,7 +32,7 @@ function describe(entry: JournalEntry): string | undefined {
     case 'component.exited':
       return entry.expected
         ? undefined
-        : `${entry.component} ended by itself (${entry.signal ?? `code ${entry.code}`})`;
+        : `${entry.component}${entry.container === undefined ? '' : `/${entry.container}`} ended by itself (${entry.signal ?? `code ${entry.code}`})`;
     case 'abort':
       return `ABORT: ${entry.message}`;
     case 'drain.started':

@@ -3,12 +3,13 @@ import type { JournalFact } from '../evidence/journal.ts';
 import type { Processed } from '../targets/tap.ts';
 import { drain } from './drain.ts';
 
-async function drained(drainMs: number, scrapeMs: number, after?: number) {
+async function drained(drainMs: number, scrapeMs: number, after?: number, heardAfter = 0) {
   const written: JournalFact[] = [];
   const processed = new Map<string, Processed>();
   const began = performance.now();
   if (after !== undefined) setTimeout(() => processed.set('id', {} as Processed), after);
-  await drain(['id'], processed, drainMs, scrapeMs, { write: (fact) => written.push(fact) });
+  const tap = { processed, listening: () => performance.now() - began >= heardAfter };
+  await drain(['id'], tap, drainMs, scrapeMs, { write: (fact) => written.push(fact) });
   return { written, ms: performance.now() - began };
 }
 
@@ -25,4 +26,18 @@ it('lasts until the last event is processed, and until that is scraped', async (
 it('ends in any case, and tells what is owed', async () => {
   const { written } = await drained(200, 0);
   expect(written.at(-1)).toEqual({ type: 'drain.ended', outstanding: 1, timedOut: true });
+});
+
+it('owes what is processed after its end, while somebody listened', async () => {
+  const { written } = await drained(200, 500, 800);
+  expect(written.at(-1)).toEqual({ type: 'drain.ended', outstanding: 1, timedOut: true });
+});
+
+it('waits for who hears of results and is away: what the platform did meanwhile is not lost', async () => {
+  const { written, ms } = await drained(200, 100, 2200, 2000);
+  expect(written.at(-1)).toEqual({ type: 'drain.ended', outstanding: 0, timedOut: false });
+  expect(ms).toBeLessThan(5000);
+  // Not when somebody waits.
+  const { written: hurried } = await drained(200, 0, 2200, 2000);
+  expect(hurried.at(-1)).toEqual({ type: 'drain.ended', outstanding: 1, timedOut: true });
 });

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JournalFact } from '../evidence/journal.ts';
-import type { Processed } from '../targets/tap.ts';
+import type { Tap } from '../targets/tap.ts';
 
 /**
  * Looks for late duplicates for this long after the last debt is paid: a second processing comes after the first. And for a scrape more:
@@ -12,21 +12,35 @@ import type { Processed } from '../targets/tap.ts';
  */
 const AFTER_MS = 1000;
 
-/** @param scrapeMs how long a scrape is waited for besides; 0: who waits has no time for it */
+/** Who hears of results may be away itself; what came meanwhile it hears when it is back. */
+const BACK_WITHIN_MS = 10_000;
+
+/** @param scrapeMs how long a scrape is waited for besides; 0: who waits has no time for it, nor for a tap that is away */
 export async function drain(
   accepted: string[],
-  processed: ReadonlyMap<string, Processed>,
+  tap: Pick<Tap, 'processed' | 'listening'>,
   drainMs: number,
   scrapeMs: number,
   journal: { write(fact: JournalFact): unknown },
 ): Promise<void> {
-  let owed = accepted.filter((id) => !processed.has(id));
+  let owed = accepted;
+  const isPaid = () => {
+    owed = owed.filter((id) => !tap.processed.has(id));
+    return owed.length === 0;
+  };
+  isPaid();
   journal.write({ type: 'drain.started', outstanding: owed.length });
-  const deadline = performance.now() + drainMs;
-  while (owed.length > 0 && performance.now() < deadline) {
-    await sleep(100);
-    owed = owed.filter((id) => !processed.has(id));
-  }
+  await until(isPaid, drainMs);
   await sleep(AFTER_MS + scrapeMs);
+  if (!tap.listening() && scrapeMs > 0) {
+    await until(() => tap.listening(), BACK_WITHIN_MS);
+    await sleep(AFTER_MS);
+    isPaid();
+  }
   journal.write({ type: 'drain.ended', outstanding: owed.length, timedOut: owed.length > 0 });
+}
+
+async function until(enough: () => boolean, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!enough() && performance.now() < deadline) await sleep(100);
 }

@@ -13,8 +13,13 @@ import type { Journal } from './journal.ts';
 
 const PROBE_EVERY_MS = 100;
 const LOOK_BEFORE_MS = 800;
-/** So many looks in a row must see the effect of a fault that lasts: one slow answer on a busy machine proves nothing. */
+/**
+ * So many looks in a row must agree that the effect of a fault that lasts is there, is still there, or is gone: one slow answer on a busy
+ * machine proves nothing, nor does one that got through.
+ */
 const LOOKS_TO_PROVE = 3;
+/** The same of a fault that strikes: what it hit may be back in a second. */
+const LOOKS_AT_A_STRIKE = 2;
 type FaultFact = 'fault.effect-seen' | 'fault.effect-held' | 'fault.effect-gone';
 const NOT = {
   'fault.effect-seen': 'fault.effect-not-seen',
@@ -101,8 +106,11 @@ export class FaultLife {
         await this.overIfClean();
         this.onRefused(error.message);
       } else {
-        const step = this.isOver() ? 'overtaken' : error instanceof EvidenceError ? 'unfinished' : 'inject';
+        const overtaken = this.isOver();
+        const step = overtaken ? 'overtaken' : error instanceof EvidenceError ? 'unfinished' : 'inject';
         this.journal.write({ type: 'fault.error', fault, step, message: (error as Error).message });
+        // It proves nothing any more. Until its planned end, others would be refused for what it has not taken, or has taken for nothing.
+        if (!overtaken) await this.end();
       }
       return;
     }
@@ -133,8 +141,10 @@ export class FaultLife {
     // An act that is on its way would land after its own undo, and nobody would look again.
     await this.injection?.catch(() => {});
     this.journal.write({ type: 'fault.reverting', fault });
+    let reverted = false;
     try {
       await this.armed.revert();
+      reverted = true;
       this.journal.write({ type: 'fault.reverted', fault });
     } catch (error) {
       this.journal.write({ type: 'fault.error', fault, step: 'revert', message: (error as Error).message });
@@ -142,8 +152,8 @@ export class FaultLife {
     await this.watch('fault.effect-gone');
     const leaks = await this.leaks();
     this.journal.write({ type: 'fault.audit', fault, clean: leaks.length === 0, leaks });
-    // A leak stays in the undo log, so that the reaper tries again.
-    if (leaks.length === 0 || (await this.force())) this.undone();
+    // A leak stays in the undo log, so that the reaper tries again, and goes on counting as taken; so does what was not reverted and has no audit.
+    if ((reverted && leaks.length === 0) || (await this.force())) this.undone();
   }
 
   /** What the platform is to recover from must not stay until the end of the run. @returns whether nothing is left */
@@ -207,16 +217,18 @@ export class FaultLife {
     const { watchEveryMs } = this.planned;
     if (watchEveryMs === null) return;
     const { signal } = this.overSignal;
-    let held = true;
-    while (held && !this.isOver()) {
-      await sleep(watchEveryMs, undefined, { signal }).catch(() => {});
-      held = !this.isOver() && (await this.watch('fault.effect-held'));
-    }
+    let began = performance.now();
+    do {
+      // From the first look on, and not from the last one: several take their time.
+      const waitMs = Math.max(0, began + watchEveryMs - performance.now());
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
+      began = performance.now();
+    } while (!this.isOver() && (await this.watch('fault.effect-held')));
   }
 
   /**
-   * @returns whether what was wanted came in time. A look that the end of the fault overtakes says nothing, unless it had seen by then, and
-   * more than once, that the effect was not there
+   * @returns whether what was wanted came in time. Looks that the end of the fault overtakes say nothing, unless more of them had seen by
+   * then, and more than once, that the effect was not there
    */
   private async watch(wanted: FaultFact): Promise<boolean> {
     const fault = this.planned.name;
@@ -225,17 +237,20 @@ export class FaultLife {
     // No longer than until the next look would begin: a deadline that outlasts the fault would find nothing.
     const withinMs = again ? Math.min(effectWithinMs, watchEveryMs ?? effectWithinMs) : effectWithinMs;
     const began = performance.now();
+    /** What the last look said that did not agree. */
     let last = 'never looked';
+    let agreed = 0;
     let missed = 0;
-    const looksWanted = wanted === 'fault.effect-seen' && watchEveryMs !== null ? LOOKS_TO_PROVE : 1;
+    const looksWanted = watchEveryMs === null ? LOOKS_AT_A_STRIKE : LOOKS_TO_PROVE;
     /** When the first of those in a row began. */
     let first: number | undefined;
     let inARow = 0;
-    while (performance.now() < began + withinMs) {
+    // Those in a row that began in time are taken to their end: a look may take a third of a quarter of the fault.
+    while (inARow > 0 || performance.now() < began + withinMs) {
       const at = performance.now();
       const found = await this.armed.probe().catch((error: Error) => error);
       if (again && this.isOver()) {
-        if (missed > 1) this.writeNot(wanted, last, began);
+        if (missed > Math.max(1, agreed)) this.writeNot(wanted, last, began);
         return false;
       }
       // What is seen from here on may be the work of the revert.
@@ -248,6 +263,7 @@ export class FaultLife {
         const { seen, detail } = found;
         if (seen === (wanted !== 'fault.effect-gone')) {
           first ??= at;
+          agreed++;
           if (++inARow === looksWanted) {
             this.journal.write({ type: wanted, fault, probe: this.planned.probe, detail }, first);
             return true;
@@ -256,8 +272,8 @@ export class FaultLife {
           first = undefined;
           inARow = 0;
           missed++;
+          last = detail;
         }
-        last = detail;
       }
       await sleep(PROBE_EVERY_MS);
     }

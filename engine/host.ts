@@ -2,11 +2,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { HarnessError, RefusedError } from '../base/errors.ts';
+import { markOf } from '../base/process-start.ts';
 import { sayGone, undoAll } from '../chaos/undo/log.ts';
 import type { Endpoints } from '../targets/target.ts';
-import { ownerLives, workRoot } from './run-directories.ts';
+import { livingOwner, makeWorkDirectory, ownerLives, workRoot } from './run-directories.ts';
 
 export const HOST_STATE = 'state.json';
 
@@ -54,7 +56,7 @@ export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'
     throw new RefusedError([
       {
         file: `--target ${request.target}`,
-        message: 'a target is up already: use it, or end it with `faultline down`',
+        message: 'a target is up already, or coming up: use it, or end it with `faultline down`',
       },
     ]);
   // Left by a host that was killed: undone before a new one takes its place.
@@ -69,9 +71,11 @@ export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'
     [fileURLToPath(new URL('./host-process.ts', import.meta.url)), file],
     { detached: true, stdio: ['ignore', 'pipe', 'ignore'], cwd: '/' },
   );
+  // At once, and not when it gets to it: from here on `down` knows whom to end.
+  if (child.pid !== undefined) makeWorkDirectory(directory, markOf(child.pid));
   const said = await new Promise<string>((resolve) => {
     child.stdout.once('data', (chunk) => resolve(String(chunk).trim()));
-    child.once('exit', (code) => resolve(`ended with code ${code}`));
+    child.once('exit', (code, signal) => resolve(`ended with ${signal ?? `code ${code}`}`));
   });
   child.stdout.destroy();
   child.unref();
@@ -80,21 +84,37 @@ export async function startHost(request: Omit<HostRequest, 'runId' | 'directory'
   return state;
 }
 
-/** Ends the kept target and waits until nothing of it is left. Returns false when none was there. */
+/** Ends the kept target, or one that is still coming up, and waits until nothing of it is left. Returns false when none was there. */
 export async function stopHost(withinMs = 120_000): Promise<boolean> {
   const directory = hostDirectory();
   if (!existsSync(directory)) return false;
-  const state = hostState();
-  if (state) process.kill(state.pid, 'SIGTERM');
-  const deadline = Date.now() + (state ? withinMs : 0);
-  while (existsSync(directory) && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  await endOwner(directory, withinMs);
   if (existsSync(directory)) {
     const failures = await undoAll(directory, sayGone);
     if (failures.length > 0) throw new HarnessError(leftByAnother(failures));
     rmSync(directory, { recursive: true, force: true });
   }
   return true;
+}
+
+const KILLED_WITHIN_MS = 5000;
+
+/** For as long as it lives, it may make more than what was undone. One that does not end is killed: what it made is in its log. */
+async function endOwner(directory: string, withinMs: number): Promise<void> {
+  for (const [signal, patience] of [
+    ['SIGTERM', withinMs],
+    ['SIGKILL', KILLED_WITHIN_MS],
+  ] as const) {
+    const pid = livingOwner(directory);
+    if (pid === undefined) return;
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // Ended meanwhile.
+    }
+    const deadline = performance.now() + patience;
+    while (ownerLives(directory) && performance.now() < deadline) await sleep(100);
+  }
 }
 
 const leftByAnother = (failures: string[]) =>

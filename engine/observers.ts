@@ -10,11 +10,12 @@ const PODS_EVERY_MS = 250;
 const CPU_EVERY_MS = 2000;
 
 export interface PodSample {
-  /** Name of the series. */
-  query: 'pods' | 'pods_ready';
+  /** Name of the series. `pods_unseen`: 1 from when on nobody could see the pods of any function, 0 from when on somebody did. */
+  query: 'pods' | 'pods_ready' | 'pods_unseen';
   /** Milliseconds since the run's origin. */
   t: number;
-  function: string;
+  function?: string;
+  /** The sample's value. */
   pods: number;
 }
 
@@ -34,7 +35,17 @@ export function startObservers(options: {
   const { target, clock, journal } = options;
   const pods: PodSample[] = [];
   const last = { pods: new Map<string, number>(), pods_ready: new Map<string, number>() };
-  const look = (query: PodSample['query'], counted: Map<string, number>) => {
+  const unseen = { now: 0, since: Number.NEGATIVE_INFINITY };
+  const lookWhoLooks = () => {
+    const unseenMs = target.podsUnseenMs?.() ?? 0;
+    const now = unseenMs > 0 ? 1 : 0;
+    if (now === unseen.now) return;
+    // The last word may have come just before it was noticed that somebody saw them again.
+    unseen.since = Math.max(clock.now() - unseenMs, unseen.since);
+    unseen.now = now;
+    pods.push({ query: 'pods_unseen', t: unseen.since, pods: now });
+  };
+  const look = (query: keyof typeof last, counted: Map<string, number>) => {
     const t = clock.now();
     const known = last[query];
     for (const name of new Set([...options.functions, ...counted.keys(), ...known.keys()])) {
@@ -46,6 +57,7 @@ export function startObservers(options: {
     }
   };
   const lookAtPods = () => {
+    lookWhoLooks();
     look('pods', target.pods());
     look('pods_ready', target.readyPods());
   };

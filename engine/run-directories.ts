@@ -1,43 +1,41 @@
 /** Where a run lives: its bundle (kept) and its work directory (removed, by the reaper if need be). */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { RefusedError } from '../base/errors.ts';
 import { processLives, thisProcess } from '../base/process-start.ts';
 import { FILES } from '../evidence/tables.ts';
+import { stateDirectory, statePath } from './state-directory.ts';
+
+/** A home directory may be that of many machines, and of another's processes nothing can be told from here. */
+const thisHost = (): string => encodeURIComponent(hostname());
+
+/** Of all work directories of this user's runs on a machine, whether it is there or not. @throws RefusedError when nobody knows where */
+export const workRootPath = (host = thisHost()): string => join(statePath(), host);
 
 /**
- * All work directories of this user's runs are below this one, so that `faultline clean` finds those that were left. Made when it is not
- * there. What an undo log in it names is run: so it must be nobody else's, and nobody else may write into it.
- * @throws RefusedError when it is a link, another user's, or open to others
+ * All work directories of this user's runs on this machine are below this one, so that `faultline clean` finds those that were left, also
+ * after a reboot. Made when it is not there. What an undo log in it names is run: so what it is in must be nobody else's, and nobody else
+ * may write there.
+ * @throws RefusedError when there is no such place
  */
 export function workRoot(): string {
-  const uid = process.getuid?.() ?? 0;
-  const root = join(tmpdir(), `faultline-${uid}`);
-  if (lstatSync(root, { throwIfNoEntry: false }) === undefined)
-    mkdirSync(root, { recursive: true, mode: 0o700 });
-  const found = lstatSync(root);
-  const wrong = !found.isDirectory()
-    ? 'it is a link, or no directory'
-    : found.uid !== uid
-      ? "it is another user's"
-      : found.mode & 0o022
-        ? 'others may write into it'
-        : undefined;
-  if (wrong !== undefined)
-    throw new RefusedError([
-      {
-        file: root,
-        message: `${wrong}, and commands that undo logs in it name would be run as you: move it away, or let TMPDIR name another directory; what you find to be yours in it, \`faultline clean\` undoes once it is yours alone (mode 0700)`,
-      },
-    ]);
-  if (found.mode & 0o077) chmodSync(root, 0o700);
+  const root = join(stateDirectory(), thisHost());
+  mkdirSync(root, { recursive: true, mode: 0o700 });
   return root;
 }
 
-export function workDirectories(): string[] {
-  const root = workRoot();
-  return readdirSync(root).map((name) => join(root, name));
+/** @param host absent: this machine; of another that was never here there are none */
+export function workDirectories(host = thisHost()): string[] {
+  const root = host === thisHost() ? workRoot() : join(stateDirectory(), host);
+  return existsSync(root) ? readdirSync(root).map((name) => join(root, name)) : [];
+}
+
+/** Other machines whose runs have, or left, work directories in the same home directory. */
+export function otherHosts(): string[] {
+  return readdirSync(stateDirectory(), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== thisHost())
+    .map(({ name }) => name)
+    .filter((host) => workDirectories(host).length > 0);
 }
 
 export interface RunDirectories {
@@ -56,18 +54,22 @@ export function makeRunDirectories(runsDirectory: string, runId: string): RunDir
 
 const OWNER_FILE = 'owner';
 
-/** Makes a work directory that this process owns for as long as it lives. */
-export function makeWorkDirectory(workDirectory: string): void {
+/** Makes a work directory that a process owns for as long as it lives. @param owner its mark (base/process-start.ts) */
+export function makeWorkDirectory(workDirectory: string, owner = thisProcess()): void {
   mkdirSync(workDirectory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(workDirectory, OWNER_FILE), thisProcess());
+  writeFileSync(join(workDirectory, OWNER_FILE), owner);
 }
 
-/** Whether the process that made a work directory still runs. */
-export function ownerLives(workDirectory: string): boolean {
+/** Whether the process that made a work directory still runs, on this machine. */
+export const ownerLives = (workDirectory: string): boolean => livingOwner(workDirectory) !== undefined;
+
+/** Its pid; undefined when it has ended. */
+export function livingOwner(workDirectory: string): number | undefined {
   try {
-    return processLives(readFileSync(join(workDirectory, OWNER_FILE), 'utf8'));
+    const owner = readFileSync(join(workDirectory, OWNER_FILE), 'utf8');
+    return processLives(owner) ? Number.parseInt(owner, 10) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

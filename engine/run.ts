@@ -25,6 +25,7 @@ import type { ComponentEvent, RunningTarget, Target } from '../targets/target.ts
 import { watchAborts } from './abort.ts';
 import { RunClock } from './clock.ts';
 import { collectEvidence } from './collect/index.ts';
+import { Patience } from './collect/patience.ts';
 import { PrometheusClient } from './collect/prometheus.ts';
 import type { NamedQueries } from './collect/series.ts';
 import type { EvidenceSources } from './collect/sources.ts';
@@ -288,6 +289,8 @@ export class Run {
       );
     });
     for (const fault of faults) await fault.rehearse();
+    // Its counters are as old as Prometheus: what they say by now is no part of the run.
+    const evaluatedBefore = await new Patience().ask(() => prometheus.groupEvaluations());
     this.clock.setOrigin((await load.begin()) / 1000);
     this.journal.write({ type: 'run.started' }, performance.now() - this.clock.now());
     for (const stream of plan.streams) this.journal.write({ type: 'load.started', stream: stream.name });
@@ -349,6 +352,7 @@ export class Run {
       tap,
       receiver,
       prometheus,
+      evaluatedBefore,
       observers,
       queries,
       journal: this.journal,
@@ -399,5 +403,7 @@ function factOf(event: Exclude<ComponentEvent, { type: 'lost' }>): JournalFact {
       return { ...event, type: 'component.exited' };
     case 'image':
       return { ...event, type: 'image.ran' };
+    case 'unkept':
+      return { type: 'evidence.missing', what: `${FILES.logs}/${event.file}`, reason: event.reason };
   }
 }

@@ -8,7 +8,7 @@ const functions = (count: number, warm = true) => [
 ];
 const patience = { functionsMs: 5000, functionsAtOnce: 4 };
 
-/** A platform that is Ready at once; `answer` gives the status of the n-th call of a function, from 1. */
+/** A platform that is Ready at once; `answer` gives the status of the n-th call of a function, from 1, or throws what the call ends with. */
 function platform(answer: (call: number) => number) {
   const calls = new Map<string, number>();
   let now = 0;
@@ -43,6 +43,29 @@ it('calls again while a busy platform gives up on a cold start, and then goes on
   const { front, calls } = platform((call) => (call < 3 ? 504 : 200));
   await deploy(front, functions(1));
   expect(calls.get('fn-0')).toBe(3);
+});
+
+it('calls again when a connection is cut, or a call gets no answer in time', async () => {
+  const { front, calls } = platform((call) => {
+    if (call === 1) throw new TypeError('fetch failed', { cause: new Error('read ECONNRESET') });
+    if (call === 2) throw new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+    return 200;
+  });
+  await deploy(front, functions(1));
+  expect(calls.get('fn-0')).toBe(3);
+});
+
+it('says what came of the last call when its patience is over', async () => {
+  const { front, calls } = platform(() => {
+    throw new TypeError('fetch failed', { cause: new Error('read ECONNRESET') });
+  });
+  const hurried = { ...patience, functionsMs: 700 };
+  await expect(
+    deployFunctions(functions(1), front, 'run', hurried, new AbortController().signal),
+  ).rejects.toThrow(
+    new HarnessError('function fn-0 is Ready, but gives no answer when it is called: read ECONNRESET'),
+  );
+  expect(calls.get('fn-0')).toBeGreaterThan(1);
 });
 
 it('takes a refusal for what it is, at once', async () => {

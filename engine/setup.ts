@@ -79,7 +79,7 @@ async function waitUntilReady(
   }
 }
 
-/** Until it answers: what a machine that is still busy with the deployment gives up on is no finding. */
+/** Until it answers: what a machine that is still busy with the deployment gives up on, or cuts off, is no finding. */
 async function warmUp(
   front: Front,
   name: string,
@@ -89,12 +89,16 @@ async function warmUp(
 ): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
-    const { status, text } = await front.call(name, id);
+    const { status, said } = await front.call(name, id).then(
+      ({ status, text }) => ({ status, said: `answers ${status} when it is called: ${text.slice(0, 300)}` }),
+      (error: Error) => ({ status: 0, said: `gives no answer when it is called: ${reasonOf(error)}` }),
+    );
     if (status === 200) return;
-    if (Date.now() > deadline || status < 500)
-      throw new HarnessError(
-        `function ${name} is Ready, but answers ${status} when it is called: ${text.slice(0, 300)}`,
-      );
+    if (Date.now() > deadline || (status > 0 && status < 500))
+      throw new HarnessError(`function ${name} is Ready, but ${said}`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
+
+/** fetch() itself says no more than that it failed. */
+const reasonOf = ({ cause, message }: Error) => (cause instanceof Error && cause.message) || message;

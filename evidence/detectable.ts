@@ -8,6 +8,12 @@ export const MIN_SCRAPES_PER_WINDOW = 4;
 /** Of kube-state-metrics and cAdvisor. */
 const EXPENSIVE = /\b(kube|container)_\w/;
 
+/**
+ * `observed` series, labels `{"metric": ...}`, of each metric that a rule reads: 1 when the run's Prometheus had it at any time, 0 when not.
+ * Bundles from before there was this series have none.
+ */
+export const RULE_METRIC = 'rule_metric';
+
 interface Rhythm {
   scrapeMs: number;
   timeScale: number;

@@ -60,9 +60,11 @@ export const JournalEntry = z.discriminatedUnion('type', [
   entry('harness.sample', { cpu: z.number(), rssBytes: z.number() }),
   /** Share (0..1) of the machine's processor time over the last interval that others on the same hardware had. */
   entry('host.sample', { stolen: z.number() }),
-  entry('component.started', { component: z.string(), pid: z.number() }),
+  /** `container`: of a pod that has several. */
+  entry('component.started', { component: z.string(), container: z.string().optional(), pid: z.number() }),
   entry('component.exited', {
     component: z.string(),
+    container: z.string().optional(),
     pid: z.number(),
     code: z.number().nullable(),
     signal: z.string().nullable(),

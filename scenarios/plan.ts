@@ -48,7 +48,8 @@ export const SLACK_MS = 2000;
 
 /** How often a lasting effect is looked for again: in each quarter of the fault. A look costs what it looks at a few requests. */
 const LOOKS = 4;
-const WATCH_MS = 1000;
+/** Room for three looks in a row (engine/fault-life.ts) that take half a second each, as long as one may (chaos/fault.ts). */
+const WATCH_MS = 1500;
 
 type Spec = Scenario['spec'];
 

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { markedProcesses } from '../chaos/undo/marked.ts';
+import { workRootPath } from '../engine/run-directories.ts';
 import { bundles, faultline, onlyBundle, remains, SHORT, verdictOf } from './faultline.ts';
 
 /** SIGKILLs the processes of the only run whose command line matches. */
@@ -16,7 +16,7 @@ function killComponent(bundleRoot: string, pattern: RegExp): void {
 }
 
 function workDirectory(runId: string): string {
-  return join(tmpdir(), `faultline-${process.getuid?.() ?? 0}`, runId);
+  return join(workRootPath(), runId);
 }
 
 async function runAndKill(pattern: RegExp, when: RegExp) {

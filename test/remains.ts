@@ -1,9 +1,9 @@
 /** What runs leave on this machine: looked at by tests and by bench/kill.ts. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RUN_MARK } from '../chaos/undo/marked.ts';
+import { workRootPath } from '../engine/run-directories.ts';
 
 /** What was here before: of somebody else's run, or of one that was killed together with the machine's last test. */
 const before = new Set(everything());
@@ -32,7 +32,7 @@ function everything(): string[] {
     .split('\n')
     .filter((line) => line.includes('faultline'));
   left.push(...tables);
-  const work = join(tmpdir(), `faultline-${process.getuid?.() ?? 0}`);
+  const work = workRootPath();
   try {
     left.push(...readdirSync(work).map((name) => `directory ${join(work, name)}`));
   } catch {

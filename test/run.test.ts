@@ -95,4 +95,23 @@ describe('up and down', () => {
     expect(remains()).toEqual([]);
     expect((await faultline(['down']).ended).stdout).toMatch(/No target is up/);
   });
+
+  it('takes down what is still coming up, with what it had not made yet', async () => {
+    await faultline(['clean']).ended;
+    const up = faultline(['up']);
+    await expect
+      .poll(() => remains().some((thing) => /^process .* of FAULTLINE_RUN=up:/.test(thing)), {
+        timeout: 20_000,
+      })
+      .toBe(true);
+    expect((await faultline(['down']).ended).stdout).toMatch(/The target is down/);
+    expect(remains()).toEqual([]);
+    expect(await up.ended).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/did not come up: ended/),
+    });
+    // Nobody goes on with it.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(remains()).toEqual([]);
+  });
 });

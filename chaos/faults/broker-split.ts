@@ -27,7 +27,7 @@ export const brokerSplit: FaultKind = {
       ...throughChaosMesh(cluster, chaos),
       async inject(allow, plannedMs) {
         // The packets of all nodes are filtered, on both sides of the cut.
-        allow(cluster.impactOfPods('rabbitmq'));
+        allow(await cluster.impactOfPods('rabbitmq'));
         await cluster.inject(ending(chaos, plannedMs));
         return `${CUT} is cut from the other nodes in both directions`;
       },

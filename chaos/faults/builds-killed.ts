@@ -14,10 +14,15 @@ const WAIT_MS = 60_000;
 /** After this, a container that was killed is seen as such by the API. */
 const KILLED_WITHIN_MS = 8000;
 const LOOK_EVERY_MS = 200;
-const RUNNING =
-  '--output=jsonpath={range .items[?(@.status.containerStatuses[0].state.running)]}{.metadata.name}{"\\n"}{end}';
-const ENDED =
-  '--output=jsonpath={range .items[?(@.status.containerStatuses[0].state.terminated)]}{.metadata.name} {.status.containerStatuses[0].state.terminated.exitCode} {.status.containerStatuses[0].state.terminated.reason}{.metadata.deletionTimestamp}{"\\n"}{end}';
+/** By its name: the kubelet sorts the containers of a pod, and one that was put beside it may come first. */
+const KANIKO = 'kaniko';
+const STATE = `.status.containerStatuses[?(@.name=="${KANIKO}")].state`;
+/** A pod a line: `name` and since when it works; nothing where it does not. */
+const RUNNING = `--output=jsonpath={range .items[*]}{.metadata.name} {${STATE}.running.startedAt}{"\\n"}{end}`;
+const IS_RUNNING = /^(\S+) \S+$/;
+/** A pod a line: `name`, exit code, and reason; after it, since when the pod is on its way out. */
+const ENDED = `--output=jsonpath={range .items[*]}{.metadata.name} {${STATE}.terminated.exitCode} {${STATE}.terminated.reason}{.metadata.deletionTimestamp}{"\\n"}{end}`;
+const HAS_ENDED = /^(\S+) (\d+ .*)$/;
 /**
  * A build that failed for a reason of its own, such as a registry that refuses, proves no kill. SIGKILL is 128 + 9; the kernel that
  * ends it for its memory, and a kubelet that ends a deleted pod, send the same signal.
@@ -36,17 +41,17 @@ export const buildsKilled: FaultKind = {
     const chaos = (pods: string[]) => kill(`faultline-${name}`, cluster.namespace, pods);
     const undo = cluster.undo.delete(`podchaos.chaos-mesh.org/faultline-${name}`);
     let struck: string[] = [];
-    const builds = async (how: string) => {
+    const builds = async (how: string, line: RegExp) => {
       const said = await cluster.kubectl('get', 'pods', '--selector=lambda.knative.io/build=true', how);
-      return said.split('\n').filter((line) => line !== '');
+      return said.split('\n').flatMap((text) => {
+        const [, pod = '', end = ''] = line.exec(text) ?? [];
+        return pod === '' ? [] : [{ pod, end }];
+      });
     };
     const ended = async () => {
-      const lines = (await builds(ENDED)).filter((line) => struck.includes(line.split(' ')[0] as string));
-      const killed = lines.filter((line) => line.endsWith(` ${BY_SIGKILL}`));
-      return {
-        killed: killed.map((line) => line.split(' ')[0] as string),
-        all: lines.length === struck.length,
-      };
+      const ours = (await builds(ENDED, HAS_ENDED)).filter(({ pod }) => struck.includes(pod));
+      const killed = ours.filter(({ end }) => end === BY_SIGKILL);
+      return { killed: killed.map(({ pod }) => pod), all: ours.length === struck.length };
     };
     /** Whether one of them is seen to be killed; false when they were done before it came, and so can not be. */
     const strike = async (object: ChaosObject): Promise<boolean> => {
@@ -74,7 +79,7 @@ export const buildsKilled: FaultKind = {
       async inject(allow) {
         const deadline = performance.now() + WAIT_MS;
         while (performance.now() < deadline) {
-          struck = await builds(RUNNING);
+          struck = (await builds(RUNNING, IS_RUNNING)).map(({ pod }) => pod);
           if (struck.length > 0) {
             const pods = struck.map((name) => ({ namespace: cluster.namespace, name }));
             allow({ pods, nodes: [], workloads: [] });
@@ -107,7 +112,7 @@ function kill(name: string, namespace: string, pods: string[]): ChaosObject {
     spec: {
       action: 'container-kill',
       mode: 'all',
-      containerNames: ['kaniko'],
+      containerNames: [KANIKO],
       selector: { namespaces: [namespace], pods: { [namespace]: pods } },
     },
   };

@@ -63,7 +63,17 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     namespace: 'lab',
     async kubectl(...args) {
       asked.push(args.join(' '));
-      return Object.entries(answers).find(([begin]) => args.join(' ').startsWith(begin))?.[1] ?? '';
+      const told = Object.entries(answers).find(([begin]) => args.join(' ').startsWith(begin))?.[1];
+      if (told !== undefined) return told;
+      const [verb, kind, ...rest] = args;
+      if (verb === 'delete' && kind === 'pod') return deleted(rest);
+      const component = /^--selector=app=(.*)/.exec(rest[0] ?? '')?.[1];
+      return verb === 'get' && component && rest[1]?.includes('deletionTimestamp')
+        ? cluster
+            .podsOf(component)
+            .map((pod) => `${pod} Running []\n`)
+            .join('')
+        : '';
     },
     async inject(object) {
       injected.push(object);
@@ -74,7 +84,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     recover: async () => {},
     labelsOf: (component) => ({ app: component }),
     podsOf: (component) => [`${component}-1`],
-    impactOfPods: (component) => ({
+    impactOfPods: async (component) => ({
       pods: [{ namespace: 'lab', name: `${component}-1` }],
       nodes: [],
       workloads: [{ name: component, hit: 1, of: 1 }],
@@ -108,7 +118,7 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
     apiAnswerMs: async () => answerMs.shift() ?? 8,
   };
   const components = {
-    impact: async (component) => cluster.impactOfPods(component),
+    impact: (component) => cluster.impactOfPods(component),
     async rehearse(component) {
       asked.push(`scale ${component} to 0 --dry-run=server`);
     },
@@ -126,6 +136,10 @@ function lab(answers: Record<string, string> = {}, reach: Reach['state'] = 'open
   const drivers: Drivers = { cluster, components };
   return { drivers, cluster, asked, injected, rehearsed, lost, answerMs, first, answer };
 }
+
+/** As kubectl answers with `--output=name`, when all of them are there. */
+const deleted = (args: string[]) =>
+  args.flatMap((arg) => (arg.startsWith('--') ? [] : [`pod/${arg}\n`])).join('');
 
 describe('component-unstartable', () => {
   it.each([
@@ -177,17 +191,33 @@ describe('component-unstartable', () => {
 });
 
 describe('builds-killed', () => {
+  const running = (...pods: string[]) => pods.map((pod) => `${pod} 2026-11-24T00:00:00Z\n`).join('');
   /** kubectl's answers, by which of the two questions about the build pods it is. */
   function kaniko(running: string, ended: string) {
     const answers = { running, ended };
     const of = lab();
-    of.cluster.kubectl = async (...args) =>
-      args.join(' ').includes('exitCode') ? answers.ended : answers.running;
+    of.cluster.kubectl = async (...args) => {
+      of.asked.push(args.join(' '));
+      return args.join(' ').includes('exitCode') ? answers.ended : answers.running;
+    };
     return { ...of, answers };
   }
 
+  it('asks for Kaniko by its name: the kubelet sorts a pod’s containers, and the first may be another', async () => {
+    const { drivers, asked } = kaniko(running('a-1'), 'a-1 137 Error\n');
+    await buildsKilled.arm('it', {}, drivers).inject(() => {});
+    expect(asked.length).toBeGreaterThan(1);
+    for (const question of asked) {
+      expect(question).toContain('.status.containerStatuses[?(@.name=="kaniko")].state.');
+      expect(question).not.toContain('containerStatuses[0]');
+    }
+  });
+
   it('kills Kaniko in every build that runs, and is seen when one of them has ended by SIGKILL', async () => {
-    const { drivers, injected } = kaniko('a-1\nb-2\n', 'other 137 Error\nb-2 137 Error\n');
+    const { drivers, injected } = kaniko(
+      `${running('a-1', 'b-2')}c-3 \n`,
+      'other 137 Error\na-1  \nb-2 137 Error\n',
+    );
     const fault = buildsKilled.arm('it', {}, drivers);
     expect((await fault.probe()).seen).toBe(false);
     await fault.inject(() => {}, 90_000);
@@ -215,7 +245,10 @@ describe('builds-killed', () => {
   ])(
     'takes the next ones when these were over before it came, which Chaos Mesh then tries to kill for ever: one %s',
     async (_what, how) => {
-      const { drivers, cluster, injected, answers } = kaniko('a-1\nb-2\n', `a-1 0 Completed\nb-2 ${how}\n`);
+      const { drivers, cluster, injected, answers } = kaniko(
+        running('a-1', 'b-2'),
+        `a-1 0 Completed\nb-2 ${how}\n`,
+      );
       let giveUp = () => {};
       cluster.inject = async (object) => {
         injected.push(object);
@@ -226,7 +259,7 @@ describe('builds-killed', () => {
       };
       cluster.recover = async () => {
         giveUp();
-        answers.running = 'c-1\n';
+        answers.running = running('c-1');
         answers.ended = 'c-1 137 Error\n';
       };
       expect(await buildsKilled.arm('it', {}, drivers).inject(() => {})).toBe('SIGKILL to Kaniko in c-1');
@@ -234,7 +267,7 @@ describe('builds-killed', () => {
   );
 
   it('says what Chaos Mesh said when it does not kill what is at work', async () => {
-    const { drivers, cluster } = kaniko('a-1\nb-2\n', 'b-2 0 Completed\n');
+    const { drivers, cluster } = kaniko(running('a-1', 'b-2'), 'a-1  \nb-2 0 Completed\n');
     cluster.inject = () => Promise.reject(new Error('AllInjected=False'));
     await expect(buildsKilled.arm('it', {}, drivers).inject(() => {})).rejects.toThrow('AllInjected=False');
   });
@@ -403,6 +436,16 @@ describe('what is found is what is put back', () => {
     expect(asked.at(-1)).toMatch(/^scale deployment\/coredns --replicas=3/);
   });
 
+  it('DNS is counted by what it is to have: what is missing serves nobody already', async () => {
+    const answers = { 'get deployment/coredns': '3', 'get pods --selector=k8s-app=kube-dns': 'pod/dns-1\n' };
+    const { drivers } = lab(answers);
+    const fault = dnsGone.arm('it', {}, drivers);
+    await fault.prepare?.();
+    const impacts: Impact[] = [];
+    await fault.inject((impact) => void impacts.push(impact));
+    expect(impacts[0]?.workloads).toEqual([{ name: 'kube-system/coredns', hit: 1, unready: 2, of: 3 }]);
+  });
+
   it('DNS whose pods nobody finds is left alone: the guardrails would not hear of them', async () => {
     const { drivers, asked } = lab({ 'get pods --selector=k8s-app=kube-dns': '' });
     const allowed = vi.fn();
@@ -422,7 +465,48 @@ describe('pod-killed', () => {
     const { length } = asked;
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(asked.length).toBe(length);
-    expect(asked[0]).toContain('delete pod builder-1 --grace-period=0 --force');
+    expect(asked.find((call) => call.startsWith('delete'))).toContain(
+      'delete pod builder-1 --grace-period=0 --force',
+    );
+  });
+
+  it('asks who is there when it kills: who watches pods may have been blind for a while', async () => {
+    const there = 'a-1 Running []\na-2 Pending []\na-3 Running [2026-11-24T00:00:00Z]\na-4 Succeeded []\n';
+    const { drivers, cluster } = lab({ 'get pods --selector=app=builder': there });
+    cluster.podsOf = () => ['gone-1', 'a-1'];
+    const impacts: string[][] = [];
+    cluster.impactOfPods = async (_component, names = []) => {
+      impacts.push(names);
+      return { pods: [], nodes: [], workloads: [] };
+    };
+    const fault = podKilled.arm('it', { component: 'builder' }, drivers);
+    expect(await fault.inject(() => {})).toBe('deleted without grace: a-1, a-2');
+    expect(impacts).toEqual([['a-1', 'a-2']]);
+  });
+
+  it('tells of those that were deleted, and not of those that were gone by then', async () => {
+    const two = { 'get pods --selector=app=builder': 'a-1 Running []\na-2 Running []\n' };
+    const one = lab({ ...two, 'delete pod': 'pod/a-2\n' });
+    expect(await podKilled.arm('it', { component: 'builder' }, one.drivers).inject(() => {})).toBe(
+      'deleted without grace: a-2; gone before: a-1',
+    );
+    // kubectl ends well, and says nothing.
+    const none = lab({ ...two, 'delete pod': '' });
+    const inject = podKilled.arm('it', { component: 'builder' }, none.drivers).inject(() => {});
+    await expect(inject).rejects.toThrow(EvidenceError);
+    await expect(inject).rejects.toThrow(/a-1, a-2 of builder were gone before: nobody was killed/);
+  });
+
+  it.each([
+    ['builder', { component: 'builder' }],
+    ['the one broker node', { component: 'rabbitmq' }],
+  ])('kills nobody where %s has no pod', async (_what, params) => {
+    const none = 'other-1 Running [2026-11-24T00:00:00Z]\n';
+    const { drivers, asked } = lab({ 'get pods --selector=app=': none });
+    const allowed = vi.fn();
+    await expect(podKilled.arm('it', params, drivers).inject(allowed)).rejects.toThrow(EvidenceError);
+    expect(asked.some((call) => call.startsWith('delete'))).toBe(false);
+    expect(allowed).not.toHaveBeenCalled();
   });
 });
 
@@ -485,7 +569,7 @@ describe('a Chaos Mesh object', () => {
   it('of a cut between platform and component too: its driver is told for how long', async () => {
     const blackhole = vi.fn();
     const network = {
-      impact: () => ({ pods: [], nodes: [], workloads: [] }),
+      impact: async () => ({ pods: [], nodes: [], workloads: [] }),
       undoOf: () => ({ op: 'delete-nft-table', table: 't' }),
       blackhole,
       address: () => ({ host: 'h', port: 1 }),
@@ -521,7 +605,8 @@ describe('a fault that is not allowed to act', () => {
   it.each(onCluster.map((fault) => [fault.kind, fault] as const))('%s does nothing', async (kind, fault) => {
     const { drivers, asked, injected, lost } = lab({
       'get pods --selector=app=gateway': 'two',
-      'get pods': 'a-build-1-x\n',
+      'get pods --selector=app=builder': 'builder-1 Running []\n',
+      'get pods': 'a-build-1-x 2026-11-24T00:00:00Z\n',
       'get pod gateway-1': 'two',
     });
     const impacts: Impact[] = [];

@@ -31,7 +31,7 @@ export const componentPartitioned: FaultKind = {
       undo: [undo],
       rehearse: () => network.rehearse(name, component),
       async inject(allow, plannedMs) {
-        allow(network.impact(component));
+        allow(await network.impact(component));
         await network.blackhole(name, component, plannedMs);
         const { host, port } = network.address(component);
         return `packets of ${component} at ${host}:${port} are dropped in both directions`;

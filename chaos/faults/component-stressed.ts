@@ -85,7 +85,7 @@ export const componentStressed: FaultKind = {
     return {
       ...throughChaosMesh(cluster, chaos),
       async inject(allow, plannedMs) {
-        allow(cluster.impactOfPods(component));
+        allow(await cluster.impactOfPods(component));
         if (workers === undefined) ownMib = (await heldMib()).mib;
         else ownCores = (await usedCores()).cores;
         await cluster.inject(ending(chaos, plannedMs));

@@ -1,6 +1,7 @@
 /** No name is resolved any more: the cluster's DNS is gone. */
 import { HarnessError } from '../../base/errors.ts';
 import { checkParams, type FaultKind, refuseNoCluster } from '../fault.ts';
+import { shareOf } from '../guardrails/share.ts';
 import { replicasIn } from '../replicas.ts';
 import { lookFrom, pods, scaling } from '../rights.ts';
 import { leftover } from '../undo/operations.ts';
@@ -55,7 +56,7 @@ export const dnsGone: FaultKind = {
         allow({
           pods: pods.map((name) => ({ namespace: SYSTEM, name: name.replace(/^pod\//, '') })),
           nodes: [],
-          workloads: [{ name: DNS, hit: pods.length, of: pods.length }],
+          workloads: shareOf(`${SYSTEM}/${NAME}`, { hit: pods.length, left: 0, wanted: found }),
         });
         await scale(0);
         return `${DNS} scaled to 0`;

@@ -72,7 +72,7 @@ export const networkDegraded: FaultKind = {
     return {
       ...throughChaosMesh(cluster, chaos),
       async inject(allow, plannedMs) {
-        allow(cluster.impactOfPods(component));
+        allow(await cluster.impactOfPods(component));
         await cluster.inject(ending(chaos, plannedMs));
         return `${way} ${amount} of what ${component} sends`;
       },

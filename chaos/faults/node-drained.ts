@@ -1,6 +1,7 @@
 /** A worker is emptied in the ordinary way, as before its maintenance: no new pods, and those that may go are asked to go. */
 import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
+import { COUNTING } from '../rights-to-count.ts';
 import { leftover } from '../undo/operations.ts';
 import { selectorOf } from './pods.ts';
 import { required } from './required.ts';
@@ -23,7 +24,7 @@ export const nodeDrained: FaultKind = {
   probe: ({ of }) => `the node takes no pods, and none of ${of} is on it any more`,
   // What is on it may be of any namespace. kubectl looks at each DaemonSet whose pods it leaves.
   rights: () => [
-    { group: '', resources: ['pods'], verbs: ['get', 'list'] },
+    ...COUNTING,
     { group: '', resources: ['pods/eviction'], verbs: ['create'] },
     { group: '', resources: ['nodes'], verbs: ['get', 'list', 'patch'] },
     { group: 'apps', resources: ['daemonsets'], verbs: ['get'] },

@@ -9,6 +9,7 @@ import {
   refuseNoCluster,
   refuseNoMachines,
 } from '../fault.ts';
+import { COUNTING } from '../rights-to-count.ts';
 import { leftover } from '../undo/operations.ts';
 import { required } from './required.ts';
 
@@ -24,8 +25,7 @@ export const nodeLost: FaultKind = {
     refuseComponent(params, abilities.components, abilities, 'of'),
   undo: () => 'the node’s processes go on, and its packets pass',
   probe: () => "the node's kubelet gives neither an answer nor a refusal",
-  // What it takes with it is counted in all namespaces.
-  rights: () => [{ group: '', resources: ['pods'], verbs: ['get', 'list'] }],
+  rights: () => COUNTING,
   lasts: true,
   arm(_name, params, drivers) {
     const cluster = required(drivers.cluster, 'the cluster');

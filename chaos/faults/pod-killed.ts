@@ -3,12 +3,20 @@ import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import { type Allow, checkParams, type FaultKind, refuseComponent, refuseNoCluster } from '../fault.ts';
 import { GuardrailError } from '../guardrails/guard.ts';
 import { lookAt, pods } from '../rights.ts';
+import { selectorOf } from './pods.ts';
 import { required } from './required.ts';
 
 /** The one broker node that is killed: the others must carry on. */
 const BROKER_NODE = 'rabbitmq-0';
 /** Of the replicas of a component, the one that holds its Lease. Source: Kubernetes' documentation, "Leases", leader election. */
 const LEADER = 'leader';
+
+/** A pod a line: `name phase [since when it is on its way out]`. */
+const PODS =
+  '--output=jsonpath={range .items[*]}{.metadata.name} {.status.phase} [{.metadata.deletionTimestamp}]{"\\n"}{end}';
+const THERE = /^(\S+) (?:Pending|Running) \[\]$/;
+/** What kubectl says of a pod that it has deleted, and of no other. */
+const DELETED = /^pod\/(\S+)$/gm;
 
 export const podKilled: FaultKind = {
   kind: 'pod-killed',
@@ -62,35 +70,44 @@ export const podKilled: FaultKind = {
         throw new HarnessError(`no pod of ${component} holds a Lease: does it elect a leader?`);
       return held;
     };
+    /** As the server has them now: a watch may have been blind for a while, and pods of before have other names. */
     const victims = async () => {
-      if (isLeader) return [await leader()].filter((pod) => cluster.podsOf(component).includes(pod));
-      return component === 'rabbitmq' ? [BROKER_NODE] : cluster.podsOf(component);
+      const said = await cluster.kubectl('get', 'pods', selectorOf(cluster, component), PODS);
+      const there = said.split('\n').flatMap((line) => THERE.exec(line.trim())?.[1] ?? []);
+      if (isLeader) return [await leader()].filter((pod) => there.includes(pod));
+      return component === 'rabbitmq' ? [BROKER_NODE].filter((pod) => there.includes(pod)) : there;
     };
-    const remove = (pods: string[], ...flags: string[]) => {
-      const now = ['--grace-period=0', '--force', '--ignore-not-found', '--wait=false'];
-      return cluster.kubectl('delete', 'pod', ...pods, ...now, ...flags);
+    /** @returns those that it deleted: of names that are gone kubectl says nothing, and ends well */
+    const remove = async (pods: string[], ...flags: string[]) => {
+      const now = ['--grace-period=0', '--force', '--ignore-not-found', '--wait=false', '--output=name'];
+      const said = await cluster.kubectl('delete', 'pod', ...pods, ...now, ...flags);
+      return [...said.matchAll(DELETED)].map(([, pod]) => pod as string);
     };
-    const kill = async (allow: Allow): Promise<string> => {
+    /** @returns what was done; undefined: nobody was there */
+    const kill = async (allow: Allow): Promise<string | undefined> => {
       const pods = await victims();
-      allow(cluster.impactOfPods(component, pods));
-      if (pods.length === 0) return 'no pod was there';
-      await remove(pods);
-      return `deleted without grace: ${pods.join(', ')}`;
+      if (pods.length === 0) return undefined;
+      allow(await cluster.impactOfPods(component, pods));
+      const done = await remove(pods);
+      const gone = pods.filter((pod) => !done.includes(pod));
+      if (done.length === 0)
+        throw new EvidenceError(`${gone.join(', ')} of ${component} were gone before: nobody was killed`);
+      return `deleted without grace: ${done.join(', ')}${gone.length > 0 ? `; gone before: ${gone.join(', ')}` : ''}`;
     };
     return {
       undo: [],
       rehearse: async () => void (await remove(await victims(), '--dry-run=server')),
       async inject(allow) {
-        if ((await victims()).length === 0)
-          throw new EvidenceError(`${component} has no pod: nobody was there to be killed`);
         const done = await kill(allow);
+        if (done === undefined)
+          throw new EvidenceError(`${component} has no pod: nobody was there to be killed`);
         const { everySeconds } = params;
         const again = () => {
           onItsWay = onItsWay
             .then(() => (reverted ? undefined : kill(allow)))
             .catch((error: Error) => {
-              // What the user's guardrails forbid stops the run by itself.
-              if (!(error instanceof GuardrailError)) failed ??= error;
+              // What the user's guardrails forbid stops the run by itself. Somebody else was quicker: the next time again.
+              if (!(error instanceof GuardrailError || error instanceof EvidenceError)) failed ??= error;
             });
         };
         if (everySeconds && !reverted) timer = setInterval(again, Number(everySeconds) * 1000);

@@ -43,7 +43,7 @@ export function allow(guardrails: Guardrails, own: readonly string[], impact: Im
     for (const { name, hit, unready = 0, of } of impact.workloads)
       if (hit + unready > replicaShare * of)
         reasons.push(
-          `${would} ${hit} of ${of} of ${name}${unready > 0 ? ` besides ${unready} not ready already` : ''}, and spec.blastRadius.replicaShare is ${replicaShare}`,
+          `${would} ${hit} of ${of} of ${name}${unready > 0 ? ` besides ${unready} missing or not ready already` : ''}, and spec.blastRadius.replicaShare is ${replicaShare}`,
         );
   if (reasons.length > 0) throw new GuardrailError(reasons, guardrails.file);
 }

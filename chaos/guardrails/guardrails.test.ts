@@ -98,7 +98,7 @@ describe('allow', () => {
     [
       '{ blastRadius: { replicaShare: 0.5 } }',
       impact({ workloads: [{ name: 'web', hit: 1, unready: 1, of: 3 }] }),
-      /1 of 3 of web besides 1 not ready already, and/,
+      /1 of 3 of web besides 1 missing or not ready already, and/,
     ],
     [
       '{ blastRadius: { replicaShare: 0.7 } }',

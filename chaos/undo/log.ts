@@ -3,7 +3,7 @@
  * reaper that finds the log knows everything that may have happened. The log is the last thing to be removed.
  */
 import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { carryOut, placeOf, UndoOperation } from './operations.ts';
 import { inTurn } from './turn.ts';
@@ -21,6 +21,8 @@ export class UndoLog {
 
   constructor(directory: string) {
     this.fd = openSync(join(directory, UNDO_LOG), 'a');
+    // Its name too: after a power cut, a file that no directory knows is not there.
+    for (const path of [directory, dirname(directory)]) syncDirectory(path);
   }
 
   /** Makes the undo of `act` durable. Call before the act. Returns the id for `done`. */
@@ -41,6 +43,17 @@ export class UndoLog {
   private append(line: z.infer<typeof Line>): void {
     writeSync(this.fd, `${JSON.stringify(line)}\n`);
     fsyncSync(this.fd);
+  }
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } catch {
+    // Some file systems can do it for files only: a dead process's log is there all the same.
+  } finally {
+    closeSync(fd);
   }
 }
 

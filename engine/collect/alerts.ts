@@ -1,5 +1,6 @@
 /** Alert states as changes: from the ALERTS series at every evaluation, and from what the receiver got. */
 import { z } from 'zod';
+import { NoAnswerError } from '../../base/errors.ts';
 import type { AlertChange } from '../../evidence/alerts.ts';
 import type { RunClock } from '../clock.ts';
 import type { Delivery } from '../webhook.ts';
@@ -74,10 +75,15 @@ export function receiverChanges(deliveries: Delivery[], clock: RunClock): AlertC
 
 const AlertmanagerStatus = z.object({ uptime: z.iso.datetime({ offset: true }) });
 
-/** When the process of Alertmanager was started, milliseconds since the epoch: what its API v2 calls `uptime`. */
+/** When the process of Alertmanager was started, milliseconds since the epoch: what its API v2 calls `uptime`. @throws NoAnswerError when another try may help */
 export async function alertmanagerStartedWallMs(url: string): Promise<number> {
-  const response = await fetch(`${url}/api/v2/status`, { signal: AbortSignal.timeout(10_000) });
-  return Date.parse(AlertmanagerStatus.parse(await response.json()).uptime);
+  const answer = await fetch(`${url}/api/v2/status`, { signal: AbortSignal.timeout(10_000) })
+    .then(async (response) => (response.ok ? ((await response.json()) as unknown) : response.status))
+    .catch((cause: Error) => {
+      throw new NoAnswerError(`Alertmanager did not answer: ${cause.message}`, { cause });
+    });
+  if (typeof answer === 'number') throw new NoAnswerError(`Alertmanager answered ${answer}`);
+  return Date.parse(AlertmanagerStatus.parse(answer).uptime);
 }
 
 function round(t: number): number {

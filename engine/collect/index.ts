@@ -2,6 +2,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AlertChange } from '../../evidence/alerts.ts';
+import { RULE_METRIC } from '../../evidence/detectable.ts';
 import { Database, quote } from '../../evidence/duckdb.ts';
 import type { Plan } from '../../evidence/plan.ts';
 import { FILES, type SeriesRow, type TableName } from '../../evidence/tables.ts';
@@ -18,13 +19,15 @@ import type { AlertReceiver } from '../webhook.ts';
 import { alertmanagerStartedWallMs, prometheusChanges, receiverChanges } from './alerts.ts';
 import { ledgerRows, type SentEvent, verifyArtifacts } from './ledger.ts';
 import { collectLoki } from './loki.ts';
-import type { PrometheusClient } from './prometheus.ts';
+import { PATIENCE_MS, Patience } from './patience.ts';
+import type { GroupEvaluations, PrometheusClient } from './prometheus.ts';
 import {
   collectSeries,
   evaluationRows,
   manifestRows,
   type NamedQueries,
   podRows,
+  ruleMetricRows,
   startRow,
 } from './series.ts';
 import type { EvidenceSources } from './sources.ts';
@@ -37,6 +40,8 @@ export interface CollectRequest {
   tap: Tap;
   receiver: AlertReceiver;
   prometheus: PrometheusClient;
+  /** What its rule groups had done when the run began. */
+  evaluatedBefore: GroupEvaluations;
   observers: Observers;
   queries: NamedQueries;
   journal: Journal;
@@ -80,28 +85,34 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
   // Who pressed Ctrl-C waits: such a run is `unknown` whatever it lost.
   const hurried = stop.reason?.outcome === 'interrupted';
   const drainMs = hurried ? Math.min(plan.ledger.drainMs, 5000) : plan.ledger.drainMs;
-  await drain(accepted, tap.processed, drainMs, hurried ? 0 : plan.scrapeMs, journal);
+  await drain(accepted, tap, drainMs, hurried ? 0 : plan.scrapeMs, journal);
   const heard = tap.listening();
   observers.stop();
   const endMs = clock.now();
 
   const rows: SeriesRow[] = podRows(observers.pods);
+  const patient = () => new Patience({ withinMs: hurried ? 0 : PATIENCE_MS });
+  const patience = patient();
   await attempt(FILES.alerts, async () => {
-    written[FILES.alerts] = await writeAlerts(request, endMs);
+    written[FILES.alerts] = await writeAlerts(request, endMs, patience);
   });
   await attempt('rule evaluations', async () => {
     const [rules, groups] = await Promise.all([
-      request.prometheus.rules(),
-      request.prometheus.groupEvaluations(),
+      patience.ask(() => request.prometheus.rules()),
+      patience.ask(() => request.prometheus.groupEvaluations()),
     ]);
-    rows.push(...evaluationRows(rules, groups, endMs));
+    rows.push(...evaluationRows(rules, request.evaluatedBefore, groups, endMs));
   });
-  for (const [component, started] of [
-    ['prometheus', () => request.prometheus.startedWallMs()],
-    ['alertmanager', () => alertmanagerStartedWallMs(request.alertmanagerUrl)],
+  await attempt(`${FILES.series}: ${RULE_METRIC}`, async () => {
+    const there = await patience.ask(() => request.prometheus.metricNames());
+    rows.push(...ruleMetricRows(plan.rules, there, endMs));
+  });
+  for (const [component, asked, started] of [
+    ['prometheus', patience, () => request.prometheus.startedWallMs()],
+    ['alertmanager', patient(), () => alertmanagerStartedWallMs(request.alertmanagerUrl)],
   ] as const)
     await attempt(`start of ${component}`, async () => {
-      rows.push(startRow(component, await started(), clock, endMs));
+      rows.push(startRow(component, await asked.ask(started), clock, endMs));
     });
   const { rows: samples, missing } = await collectSeries(
     request.prometheus,
@@ -109,6 +120,7 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
     request.queries,
     endMs,
     clock,
+    patience,
   );
   rows.push(...samples);
   for (const what of missing) journal.write({ type: 'evidence.missing', ...what });
@@ -126,7 +138,10 @@ export async function collectEvidence(request: CollectRequest): Promise<void> {
   if (traces !== undefined)
     await attempt(FILES.traces, async () => {
       const found = { store: traces, requestsFile: file(FILES.requests), outFile: file(FILES.traces), clock };
-      journal.write({ type: 'traces.collected', ...(await collectTraces(plan, found)) });
+      const { count, missing: reason } = await collectTraces(plan, found);
+      journal.write({ type: 'traces.collected', ...count });
+      if (reason !== undefined)
+        journal.write({ type: 'evidence.missing', what: `${FILES.traces}: some of them`, reason });
     });
   if (loki !== undefined)
     await attempt(`${FILES.logs}/${LOKI_LOG}`, async () => {
@@ -166,13 +181,13 @@ async function writeTable(table: TableName, rows: readonly object[], file: strin
 }
 
 /** Returns the number of lines written. */
-async function writeAlerts(request: CollectRequest, endMs: number): Promise<number> {
+async function writeAlerts(request: CollectRequest, endMs: number, patience: Patience): Promise<number> {
   const { plan, directories, receiver, prometheus, clock } = request;
   const file = join(directories.bundle, FILES.alerts);
   // The file exists from here on: what follows adds to it, and an empty one means "asked, and nothing was there".
   writeFileSync(file, '');
   const endWallMs = clock.originWallMs + endMs;
-  const series = await prometheus.raw('ALERTS', endWallMs, endMs + 2 * plan.evaluationMs);
+  const series = await patience.ask(() => prometheus.raw('ALERTS', endWallMs, endMs + 2 * plan.evaluationMs));
   const changes: AlertChange[] = [
     ...prometheusChanges(series, plan.evaluationMs, endWallMs, clock),
     ...receiverChanges(receiver.deliveries, clock),

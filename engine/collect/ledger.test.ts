@@ -68,6 +68,41 @@ describe('verifyArtifacts', () => {
     expect(unasked[0]?.artifact_found).toBeNull();
   });
 
+  it('asks for what was pushed, whatever its form and however it is named', async () => {
+    const index = 'application/vnd.oci.image.index.v1+json';
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const there = new Set([
+      `/v2/ns/fn/manifests/${digest}`,
+      '/v2/ns/fn/manifests/latest',
+      '/v2/fn/manifests/7',
+    ]);
+    // As Distribution: of a manifest in a form that is not accepted it says 404.
+    const registry = createServer((request, response) => {
+      const known = there.has(request.url ?? '') && request.headers.accept?.includes(index);
+      response.writeHead(known ? 200 : 404).end();
+    });
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+    const names = [
+      `registry:5000/ns/fn@${digest}`,
+      `registry:5000/ns/fn:7@${digest}`,
+      'localhost/ns/fn',
+      'ns/fn',
+      'fn:7',
+      'registry:5000/fn:7',
+      'registry:5000/ns/fn:gone',
+    ];
+    const rows = names.map(
+      (artifact) => ({ ...ledgerRows([sent('a', 202)], new Map(), clock)[0], artifact }) as LedgerRow,
+    );
+    await verifyArtifacts(rows, url);
+    registry.close();
+    registry.closeAllConnections();
+    expect(rows.filter((r) => !r.artifact_found).map((r) => r.artifact)).toEqual([
+      'registry:5000/ns/fn:gone',
+    ]);
+  });
+
   it('takes only 404 for a lost image, and asks again when the answer is another', async () => {
     const asked = new Map<string, number>();
     const registry = createServer((request, response) => {

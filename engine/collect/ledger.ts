@@ -1,5 +1,6 @@
 /** Joins what clients sent (requests.parquet) with what the tap saw processed into the rows of ledger.parquet. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { imageName, MANIFEST_TYPES } from '../../base/image-name.ts';
 import type { LedgerRow } from '../../evidence/tables.ts';
 import type { Processed } from '../../targets/tap.ts';
 import type { RunClock } from '../clock.ts';
@@ -54,8 +55,7 @@ export async function verifyArtifacts(rows: LedgerRow[], registryUrl: string): P
   const queue = rows.filter((r) => r.artifact !== null);
   const worker = async () => {
     for (let row = queue.pop(); row; row = queue.pop()) {
-      const [, repository, reference] = /^(.*?)(?:@|:(?=[^/:]*$))(.*)$/.exec(row.artifact as string) ?? [];
-      const path = repository?.replace(/^[^/]*[.:][^/]*\//, '');
+      const { path, reference } = imageName(row.artifact as string);
       row.artifact_found = await isThere(`${registryUrl}/v2/${path}/manifests/${reference}`);
     }
   };
@@ -70,13 +70,10 @@ const ANSWER_WITHIN_MS = 5000;
 /** @returns null: not known. Only 404 proves that it is not there; a registry that is busy, or wants to know who asks, says nothing of it */
 async function isThere(manifestUrl: string): Promise<boolean | null> {
   const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-  const accept =
-    'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json';
+  const headers = { accept: MANIFEST_TYPES };
   for (let tries = 1; tries <= TRIES; tries++) {
     if (tries > 1) await sleep(AGAIN_MS * (tries - 1));
-    const answer = await fetch(manifestUrl, { method: 'HEAD', headers: { accept }, signal }).catch(
-      () => undefined,
-    );
+    const answer = await fetch(manifestUrl, { method: 'HEAD', headers, signal }).catch(() => undefined);
     if (answer?.status === 200) return true;
     if (answer?.status === 404) return false;
   }

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { EvidenceError, NoAnswerError } from '../../base/errors.ts';
 import { alertmanagerStartedWallMs } from './alerts.ts';
 import { PrometheusClient } from './prometheus.ts';
 
@@ -55,5 +56,42 @@ describe('when a process was started', () => {
     const url = await answering(() => ({ status: 'success', data: { startTime: '' }, uptime: 'long' }));
     await expect(new PrometheusClient(url).startedWallMs()).rejects.toThrow();
     await expect(alertmanagerStartedWallMs(url)).rejects.toThrow();
+  });
+});
+
+it('names the metrics that there were', async () => {
+  const url = await answering((path) =>
+    path.startsWith('/api/v1/label/__name__/values') ? { status: 'success', data: ['ALERTS', 'up'] } : {},
+  );
+  expect(await new PrometheusClient(url).metricNames()).toEqual(new Set(['ALERTS', 'up']));
+});
+
+describe('what went wrong', () => {
+  it.each([
+    [503, true],
+    [429, true],
+    [422, false],
+    [400, false],
+  ])('answer %i: whether another try may help is %s', async (status, mayHelp) => {
+    server = createServer((_, response) => response.writeHead(status).end('its own words'));
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+    const client = new PrometheusClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    for (const ask of [
+      () => client.instant('up', 0),
+      () => client.groupEvaluations(),
+      () => client.rules(),
+    ]) {
+      const error = await ask().catch((e: Error) => e);
+      expect(error).toBeInstanceOf(EvidenceError);
+      expect(error instanceof NoAnswerError).toBe(mayHelp);
+      expect((error as Error).message).toMatch(
+        new RegExp(`Prometheus answered ${status} to .*: its own words`),
+      );
+    }
+  });
+
+  it('no answer at all may be over in a moment', async () => {
+    await expect(new PrometheusClient('http://127.0.0.1:1').rules()).rejects.toThrow(NoAnswerError);
+    await expect(alertmanagerStartedWallMs('http://127.0.0.1:1')).rejects.toThrow(NoAnswerError);
   });
 });

@@ -1,6 +1,6 @@
 /** The few calls of Prometheus's HTTP API that evidence is made of. Every answer is checked; an error is never an empty result. */
 import { z } from 'zod';
-import { EvidenceError } from '../../base/errors.ts';
+import { EvidenceError, NoAnswerError } from '../../base/errors.ts';
 
 const Matrix = z.object({
   status: z.literal('success'),
@@ -36,6 +36,8 @@ const Rules = z.object({
   }),
 });
 
+const Names = z.object({ status: z.literal('success'), data: z.array(z.string()) });
+
 const RuntimeInfo = z.object({ data: z.object({ startTime: z.iso.datetime({ offset: true }) }) });
 
 export interface Sample {
@@ -57,6 +59,7 @@ export interface RuleHealth {
   lastError: string;
 }
 
+/** By rule group, as `file;group`. */
 export interface GroupEvaluations {
   evaluations: ReadonlyMap<string, number>;
   /** Single rules of the group that could not be evaluated, each time counted. */
@@ -64,6 +67,7 @@ export interface GroupEvaluations {
 }
 
 const SKEW_ASKED = 5;
+const WITHIN_MS = 10_000;
 
 export class PrometheusClient {
   private readonly url: string;
@@ -121,6 +125,11 @@ export class PrometheusClient {
     );
   }
 
+  /** Of every metric that it has had since it was started. Source: Prometheus's HTTP API, "Querying label values". */
+  async metricNames(): Promise<ReadonlySet<string>> {
+    return new Set(Names.parse(await this.get('/api/v1/label/__name__/values', {})).data);
+  }
+
   /** When its process was started, milliseconds since the epoch. Source: Prometheus's HTTP API, "Runtime Information". */
   async startedWallMs(): Promise<number> {
     return Date.parse(RuntimeInfo.parse(await this.get('/api/v1/status/runtimeinfo', {})).data.startTime);
@@ -128,8 +137,7 @@ export class PrometheusClient {
 
   /** What each rule group did since Prometheus started, from its own metrics; keys `file;group`. */
   async groupEvaluations(): Promise<GroupEvaluations> {
-    const response = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(5000) });
-    const text = await response.text();
+    const text = await this.text('/metrics');
     const byGroup = (metric: string) =>
       new Map(
         [...text.matchAll(new RegExp(`^${metric}\\{rule_group="([^"]+)"\\} (\\S+)`, 'gm'))].map((m) => [
@@ -154,22 +162,27 @@ export class PrometheusClient {
     }));
   }
 
-  /** @throws EvidenceError with Prometheus's own words. */
   private async get(path: string, parameters: Record<string, string>): Promise<unknown> {
+    return JSON.parse(
+      await this.text(`${path}?${new URLSearchParams(parameters)}`, parameters.query ?? path),
+    );
+  }
+
+  /** @throws EvidenceError with Prometheus's own words; a NoAnswerError when another try may help. */
+  private async text(pathAndQuery: string, what = pathAndQuery): Promise<string> {
+    let response: Response;
     let text: string;
     try {
-      const response = await fetch(`${this.url}${path}?${new URLSearchParams(parameters)}`, {
-        signal: AbortSignal.timeout(10_000),
-      });
+      response = await fetch(this.url + pathAndQuery, { signal: AbortSignal.timeout(WITHIN_MS) });
       text = await response.text();
-      if (!response.ok)
-        throw new EvidenceError(
-          `Prometheus answered ${response.status} to ${parameters.query ?? path}: ${text.slice(0, 300)}`,
-        );
     } catch (cause) {
-      if (cause instanceof EvidenceError) throw cause;
-      throw new EvidenceError(`Prometheus did not answer ${path}: ${(cause as Error).message}`, { cause });
+      const path = pathAndQuery.split('?')[0];
+      throw new NoAnswerError(`Prometheus did not answer ${path}: ${(cause as Error).message}`, { cause });
     }
-    return JSON.parse(text);
+    if (response.ok) return text;
+    const said = `Prometheus answered ${response.status} to ${what}: ${text.slice(0, 300)}`;
+    // 503 is a query that took too long, or was cut off. Source: Prometheus's HTTP API, "Format overview".
+    const mayHelp = response.status >= 500 || response.status === 429;
+    throw mayHelp ? new NoAnswerError(said) : new EvidenceError(said);
   }
 }

@@ -1,8 +1,11 @@
 /** Fetches every named query of the profile into rows of series.parquet. What can not be fetched is named in the journal. */
-import type { Plan } from '../../evidence/plan.ts';
+import { RULE_METRIC } from '../../evidence/detectable.ts';
+import type { Plan, PlannedRule } from '../../evidence/plan.ts';
 import { MONITORING_STARTED, rangeStepMs, type SeriesRow } from '../../evidence/tables.ts';
+import { promqlMetrics } from '../../slo/rules/promql.ts';
 import type { RunClock } from '../clock.ts';
 import type { PodSample } from '../observers.ts';
+import { Patience } from './patience.ts';
 import type { GroupEvaluations, PrometheusClient, PromSeries, RuleHealth } from './prometheus.ts';
 
 export interface NamedQueries {
@@ -25,6 +28,7 @@ export async function collectSeries(
   queries: NamedQueries,
   endMs: number,
   clock: RunClock,
+  patience = new Patience(),
 ): Promise<{ rows: SeriesRow[]; missing: Missing[] }> {
   const rows: SeriesRow[] = [];
   const missing: Missing[] = [];
@@ -49,7 +53,7 @@ export async function collectSeries(
   };
   const attempt = async (what: string, fetchAndAdd: () => Promise<void>) => {
     try {
-      await fetchAndAdd();
+      await patience.ask(fetchAndAdd);
     } catch (error) {
       missing.push({ what, reason: (error as Error).message });
     }
@@ -117,12 +121,14 @@ export function podRows(samples: PodSample[]): SeriesRow[] {
 }
 
 /**
- * How often each alert rule was evaluated, 0 for a rule that is not healthy: its silence says nothing. And how often an evaluation
- * in its group failed: a rule that is healthy at the end may have been blind in the fault.
+ * How often each alert rule was evaluated in the run, 0 for a rule that is not healthy: its silence says nothing. And how often an
+ * evaluation in its group failed: a rule that is healthy at the end may have been blind in the fault.
+ * @param before what Prometheus had counted when the run began: what failed before, when there was no platform yet, is no part of it
  */
 export function evaluationRows(
   rules: RuleHealth[],
-  { evaluations, failures }: GroupEvaluations,
+  before: GroupEvaluations,
+  after: GroupEvaluations,
   endMs: number,
 ): SeriesRow[] {
   return rules.flatMap((rule) => {
@@ -131,12 +137,32 @@ export function evaluationRows(
       ...{ query, kind: 'observed', phase: null, labels: JSON.stringify({ alert: rule.alert }) },
       ...{ t_us: Math.round(endMs * 1000), value },
     });
-    const failed = failures.get(group);
+    const evaluated = increase(before.evaluations.get(group), after.evaluations.get(group));
+    const failed = increase(before.failures.get(group), after.failures.get(group));
     return [
-      row('rule_evaluations', rule.health === 'ok' ? (evaluations.get(group) ?? 0) : 0),
+      row('rule_evaluations', rule.health === 'ok' ? (evaluated ?? 0) : 0),
       ...(failed === undefined ? [] : [row('rule_failures', failed)]),
     ];
   });
+}
+
+/** Of a counter. One that is smaller than before is another process's, and began at 0. */
+function increase(before: number | undefined, after: number | undefined): number | undefined {
+  if (before === undefined || after === undefined || after < before) return after;
+  return after - before;
+}
+
+/** Which of the metrics that rules read there were at all. */
+export function ruleMetricRows(
+  rules: readonly PlannedRule[],
+  there: ReadonlySet<string>,
+  endMs: number,
+): SeriesRow[] {
+  const metrics = new Set(rules.flatMap(({ expr }) => promqlMetrics(expr)));
+  return [...metrics].map((metric) => ({
+    ...{ query: RULE_METRIC, kind: 'observed', phase: null, labels: JSON.stringify({ metric }) },
+    ...{ t_us: Math.round(endMs * 1000), value: there.has(metric) ? 1 : 0 },
+  }));
 }
 
 export function startRow(

@@ -3,6 +3,7 @@
  * their own. Sources: https://www.jaegertracing.io/docs/1.76/apis/ ("HTTP JSON"; model/json in its code), https://grafana.com/docs/tempo/latest/api_docs/ ("Query").
  */
 import { z } from 'zod';
+import { NoAnswerError } from '../../base/errors.ts';
 import type { TraceSpan } from '../../evidence/traces.ts';
 import type { HttpStore } from './sources.ts';
 
@@ -67,14 +68,20 @@ const Tempo = z.union([
 /**
  * @param traceId 32 hex digits
  * @returns its spans in the order of their start; none: the store does not have it (yet)
- * @throws Error when the store gives no answer, or one that is neither Jaeger's nor Tempo's
+ * @throws NoAnswerError when the store gives no answer, or is too busy; Error when the answer is neither Jaeger's nor Tempo's
  */
 export async function findTrace(store: HttpStore, traceId: string): Promise<StoredSpan[]> {
   const path = `/api/traces/${traceId}`;
-  const response = await store.get(path, WITHIN_MS);
-  const text = await response.text();
-  if (response.status === 404) return [];
-  if (!response.ok) throw new Error(`${store.url}${path} answered ${response.status}: ${text.slice(0, 200)}`);
+  const { status, text } = await store
+    .get(path, WITHIN_MS)
+    .then(async (response) => ({ status: response.status, text: await response.text() }))
+    .catch((cause: Error) => {
+      throw new NoAnswerError(`${store.url}${path}: no answer: ${cause.message}`, { cause });
+    });
+  if (status === 404) return [];
+  const said = `${store.url}${path} answered ${status}: ${text.slice(0, 200)}`;
+  if (status >= 500 || status === 429) throw new NoAnswerError(said);
+  if (status < 200 || status > 299) throw new Error(said);
   return spansOf(text).sort((a, b) => a.startUs - b.startUs);
 }
 

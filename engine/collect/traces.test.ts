@@ -80,9 +80,10 @@ describe('a store of traces', () => {
   }
   const clock = new RunClock();
   clock.setOrigin(1_790_000_000_000);
-  const collect = (url: string) =>
+  const collect = (url: string, patienceMs = 3000) =>
     collectTraces(plan, {
       ...{ store: new HttpStore(url), requestsFile: file, outFile: join(directory, 'traces.ndjson'), clock },
+      patienceMs,
     });
   const span = {
     ...{ spanID: 'aa', operationName: 'accept', references: [], processID: 'p1' },
@@ -96,7 +97,7 @@ describe('a store of traces', () => {
     const url = await store(() =>
       times++ === 0 ? { status: 404, body: '{}' } : { status: 200, body: JSON.stringify(jaeger) },
     );
-    expect(await collect(`${url}/`)).toEqual({ asked: 1, found: 1 });
+    expect((await collect(`${url}/`)).count).toEqual({ asked: 1, found: 1 });
     const [line] = readFileSync(join(directory, 'traces.ndjson'), 'utf8').trim().split('\n');
     expect(RequestTrace.parse(JSON.parse(line ?? ''))).toMatchObject({
       spans: [
@@ -109,7 +110,35 @@ describe('a store of traces', () => {
     await requests('builds', 'baseline', [[0, 0, 12, 'ok']]);
     const url = await store(() => ({ status: 200, body: '<html>Grafana</html>' }));
     await expect(collect(url)).rejects.toThrow('neither Jaeger nor Tempo answers so: <html>Grafana</html>');
-    await expect(collect(url.replace(/:\d+$/, ':1'))).rejects.toThrow();
+    await expect(collect(url.replace(/:\d+$/, ':1'), 500)).rejects.toThrow(/no answer/);
     expect(existsSync(join(directory, 'traces.ndjson'))).toBe(false);
+  });
+
+  it('that gives no answer for one of them keeps the others, and says so', async () => {
+    await requests('builds', 'baseline', [
+      [0, 0, 12, 'ok'],
+      [0, 1, 11, 'ok'],
+      [0, 2, 10, 'ok'],
+    ]);
+    const broken = traceId(RUN, 0, 0, 0);
+    const url = await store((path) =>
+      path.includes(broken)
+        ? { status: 503, body: 'overloaded' }
+        : { status: 200, body: JSON.stringify(jaeger) },
+    );
+    expect(await collect(url, 500)).toEqual({
+      count: { asked: 3, found: 2 },
+      missing: expect.stringMatching(/^1 of 3 could not be asked for: .* answered 503: overloaded$/),
+    });
+    expect(readFileSync(join(directory, 'traces.ndjson'), 'utf8').trim().split('\n')).toHaveLength(3);
+  });
+
+  it('that is busy at first is asked again', async () => {
+    await requests('builds', 'baseline', [[0, 0, 12, 'ok']]);
+    let times = 0;
+    const url = await store(() =>
+      times++ === 0 ? { status: 503, body: '' } : { status: 200, body: JSON.stringify(jaeger) },
+    );
+    expect(await collect(url)).toEqual({ count: { asked: 1, found: 1 }, missing: undefined });
   });
 });

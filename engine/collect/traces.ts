@@ -1,6 +1,7 @@
 /** Keeps the traces of the requests that somebody will ask about: those that failed, and the slowest, of each stream and phase. */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NoAnswerError } from '../../base/errors.ts';
 import { traceId } from '../../base/event-id.ts';
 import { Database, quote } from '../../evidence/duckdb.ts';
 import type { Plan } from '../../evidence/plan.ts';
@@ -24,7 +25,11 @@ export interface TraceCount {
   found: number;
 }
 
-/** @param store a Jaeger query service or a Tempo @throws Error when it can not be asked */
+/**
+ * @param store a Jaeger query service or a Tempo
+ * @returns `missing`: why there are some that the store gave no answer for; the others are written all the same
+ * @throws Error when it can not be asked
+ */
 export async function collectTraces(
   plan: Plan,
   {
@@ -32,20 +37,35 @@ export async function collectTraces(
     requestsFile,
     outFile,
     clock,
-  }: { store: HttpStore; requestsFile: string; outFile: string; clock: RunClock },
-): Promise<TraceCount> {
+    patienceMs = PATIENCE_MS,
+  }: { store: HttpStore; requestsFile: string; outFile: string; clock: RunClock; patienceMs?: number },
+): Promise<{ count: TraceCount; missing: string | undefined }> {
   const wanted = await wantedTraces(plan, requestsFile);
   const spans = new Map<string, StoredSpan[]>();
-  const deadline = performance.now() + PATIENCE_MS;
+  const unanswered = new Set(wanted.map(({ traceId: id }) => id));
+  const isSilent = () => unanswered.size === wanted.length;
+  let failure: Error | undefined;
+  const isAnswered = async (id: string): Promise<boolean> => {
+    try {
+      const found = await findTrace(store, id);
+      unanswered.delete(id);
+      if (found.length > 0) spans.set(id, found);
+      return true;
+    } catch (error) {
+      // What is no store of traces does not become one; whoever is busy may answer yet.
+      if (!(error instanceof NoAnswerError) && isSilent()) throw error;
+      failure = error as Error;
+      return false;
+    }
+  };
+  const deadline = performance.now() + patienceMs;
+  const isOver = () => performance.now() > deadline;
   for (;;) {
-    for (const { traceId: id } of wanted)
-      if (!spans.has(id)) {
-        const found = await findTrace(store, id);
-        if (found.length > 0) spans.set(id, found);
-      }
-    if (spans.size === wanted.length || performance.now() > deadline) break;
+    for (const { traceId: id } of wanted) if (!spans.has(id) && !(await isAnswered(id)) && isOver()) break;
+    if (spans.size === wanted.length || isOver()) break;
     await sleep(ASK_AGAIN_MS);
   }
+  if (failure && isSilent()) throw failure;
   const lines = wanted.map(
     (one): RequestTrace => ({
       ...one,
@@ -57,7 +77,13 @@ export async function collectTraces(
     }),
   );
   writeFileSync(outFile, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  return { asked: wanted.length, found: spans.size };
+  return {
+    count: { asked: wanted.length, found: spans.size },
+    missing:
+      failure && unanswered.size > 0
+        ? `${unanswered.size} of ${wanted.length} could not be asked for: ${failure.message}`
+        : undefined,
+  };
 }
 
 interface Row {

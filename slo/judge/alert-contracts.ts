@@ -12,6 +12,8 @@ export interface Setting {
   /** All contracts, also those of other alerts. */
   contracts: AlertContract[];
   history: AlertHistory;
+  /** The metrics that its rule reads, when Prometheus had none of them; else empty. */
+  unscraped: string[];
   faults: FaultFacts[];
   endMs: number;
 }
@@ -49,7 +51,7 @@ export function conclude(f: Findings): { verdict: Verdict; message: string } {
 const NO_TIMINGS: Timings = { detectionMs: null, deliveryMs: null, clearMs: null };
 
 export function judgeMustNotFire(
-  { plan, contract, history, endMs }: Setting,
+  { plan, contract, history, unscraped, endMs }: Setting,
   f: Findings,
   unplanned: boolean,
 ): void {
@@ -62,11 +64,10 @@ export function judgeMustNotFire(
     );
   if (delivered[0]) f.seen.push(`it was delivered to the receiver at ${seconds(delivered[0].t)}${why}`);
   const blind = undetectableRules(plan).some((r) => r.alert === contract.alert);
-  f.good.push(
-    blind
-      ? 'it did not fire, which proves nothing: this run could not have seen it firing'
-      : 'it did not fire',
-  );
+  const nothing = blind
+    ? 'this run could not have seen it firing'
+    : unscraped.length > 0 && `Prometheus never had what its rule reads (${unscraped.join(', ')})`;
+  f.good.push(nothing ? `it did not fire, which proves nothing: ${nothing}` : 'it did not fire');
 }
 
 export function judgeMayFire(s: Setting, f: Findings): Timings {

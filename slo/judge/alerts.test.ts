@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AlertChange } from '../../evidence/alerts.ts';
+import { RULE_METRIC } from '../../evidence/detectable.ts';
 import { MONITORING_STARTED } from '../../evidence/tables.ts';
 import type { SyntheticRun } from '../../evidence/testing.ts';
 import { historiesOf, merged } from './alert-history.ts';
@@ -338,6 +339,64 @@ describe('must-not-fire', () => {
       r.alerts.push(...fired('BuildFailureRateHigh', 25_000, 26_000));
     });
     expect(check(verdict, MUST_NOT).verdict).toBe('fail');
+  });
+});
+
+describe('a rule whose metrics nobody exposed', () => {
+  const reads = (there: Record<string, 0 | 1>, expr: string, change: (r: SyntheticRun) => void = () => {}) =>
+    judged((r) => {
+      for (const rule of r.plan.rules) rule.expr = expr;
+      for (const [metric, value] of Object.entries(there))
+        r.series.push({
+          ...{ query: RULE_METRIC, kind: 'observed', phase: null, labels: JSON.stringify({ metric }) },
+          ...{ t_us: 62_000_000, value },
+        });
+      change(r);
+    });
+  const silent = (r: SyntheticRun) => keep(r.alerts, () => false);
+  const ratio = 'rate(errors_total[5s]) / rate(requests_total[5s]) > 0';
+  const none = { errors_total: 0, requests_total: 0 } as const;
+
+  it('is no failure of the platform when it should have fired', async () => {
+    expect(check(await reads(none, ratio, silent), MUST)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringMatching(
+        /^Prometheus never had what its rule reads \(errors_total, requests_total\): /,
+      ),
+    });
+  });
+
+  it('proves nothing by its silence', async () => {
+    expect(check(await reads(none, ratio), MUST_NOT)).toMatchObject({
+      verdict: 'pass',
+      message:
+        'it did not fire, which proves nothing: Prometheus never had what its rule reads (errors_total, requests_total)',
+    });
+  });
+
+  it.each([
+    [
+      'one of them was there: others are born with the first that they count',
+      { ...none, requests_total: 1 },
+      ratio,
+    ],
+    ['it fires when they are not there', none, 'absent(errors_total)'],
+    ['nobody looked, as in older bundles', {}, ratio],
+  ] as const)('is judged as ever when %s', async (_, there, expr) => {
+    expect(check(await reads(there, expr, silent), MUST).verdict).toBe('fail');
+    expect(check(await reads(there, expr), MUST_NOT).message).toBe('it did not fire');
+  });
+
+  it('is not told from one that the platform did not serve when nobody could ask', async () => {
+    const unasked = await judged((r) => {
+      silent(r);
+      r.journal.push({
+        ...{ t: 60_000, type: 'evidence.missing', reason: 'gone' },
+        what: `series.parquet: ${RULE_METRIC}`,
+      });
+    });
+    expect(check(unasked, MUST).verdict).toBe('unknown');
+    expect(check(unasked, MUST_NOT).verdict).toBe('pass');
   });
 });
 

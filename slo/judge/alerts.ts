@@ -4,10 +4,12 @@
  */
 
 import { checkId } from '../../evidence/check-ids.ts';
+import { RULE_METRIC } from '../../evidence/detectable.ts';
 import { quote } from '../../evidence/duckdb.ts';
 import type { AlertContract } from '../../evidence/plan.ts';
 import { FILES, MONITORING_STARTED } from '../../evidence/tables.ts';
 import type { AlertResult, Check } from '../../evidence/verdict.ts';
+import { promqlNeeds } from '../rules/promql.ts';
 import {
   conclude,
   judgeMayFire,
@@ -63,6 +65,7 @@ export async function checkAlerts(c: Context): Promise<Finding> {
         contract,
         contracts,
         history,
+        unscraped: await unscraped(c, contract.alert),
         faults: plan.faults.length > 0 ? await c.faults() : [],
         endMs: await c.endMs(),
       };
@@ -71,7 +74,8 @@ export async function checkAlerts(c: Context): Promise<Finding> {
         findings.blocking.push(...(await evaluationProblems(c, contract)));
       if (contract.expect === 'must-fire') {
         timings = judgeMustFire(setting, findings);
-        if (findings.absent.length > 0) findings.blocking.push(...(await loadProblems(c)));
+        if (findings.absent.length > 0)
+          findings.blocking.push(...(await loadProblems(c)), ...(await unreadProblems(c, setting)));
       } else if (contract.expect === 'may-fire') timings = judgeMayFire(setting, findings);
       else judgeMustNotFire(setting, findings, strangers.includes(contract.alert));
       if (findings.absent.length > 0) findings.blocking.push(...(await newAlertmanager(c)));
@@ -136,6 +140,28 @@ async function evaluationProblems(c: Context, { alert, expect }: AlertContract):
       `${failed} evaluations failed in the group of its rule, which may have been blind then (Prometheus's log says why)`,
     ];
   return [...(await newPrometheus(c)), ...(await gapProblems(c, 'run'))];
+}
+
+/** Whether the platform did not count, or the harness did not ask for it, can not be told from here. */
+async function unreadProblems(c: Context, { unscraped: metrics }: Setting): Promise<string[]> {
+  await c.needQuery(RULE_METRIC);
+  return metrics.length === 0
+    ? []
+    : [
+        `Prometheus never had what its rule reads (${metrics.join(', ')}): does anything that is scraped expose it?`,
+      ];
+}
+
+/** The metrics that an alert's rule reads, when Prometheus had none of them. Empty as well where that keeps no rule from firing, or nobody looked. */
+async function unscraped(c: Context, alert: string): Promise<string[]> {
+  const metrics = c.plan.rules.filter((r) => r.alert === alert).flatMap(({ expr }) => promqlNeeds(expr));
+  if (metrics.length === 0 || !c.bundle.has('series')) return [];
+  await c.need('series');
+  const rows = await c.db.rows<{ metric: string; there: number }>(
+    `SELECT labels->>'$.metric' AS metric, max(value) AS there FROM series WHERE kind = 'observed' AND query = ${quote(RULE_METRIC)} GROUP BY 1`,
+  );
+  const there = new Map(rows.map((row) => [row.metric, row.there]));
+  return metrics.every((metric) => there.get(metric) === 0) ? metrics : [];
 }
 
 /** What was pending when Prometheus ended begins anew with the next one: an alert with a `for` may never get to firing. */

@@ -1,7 +1,7 @@
 /** Load, ledger, honesty, core metrics, scaling, and how checks become one verdict. */
 import { describe, expect, it } from 'vitest';
 import { PROCESS_START } from '../../evidence/tables.ts';
-import type { SyntheticRun } from '../../evidence/testing.ts';
+import { requestRows, type SyntheticRun, stream } from '../../evidence/testing.ts';
 import type { Check, Verdict } from '../../evidence/verdict.ts';
 import { combine } from './combine.ts';
 import { increaseOf, resetsOf } from './honesty.ts';
@@ -553,6 +553,181 @@ describe('scaling', () => {
   it('fails a function that is never scaled to zero, when that was seen for long enough', async () => {
     expect((await measured(scaled([[0, 1]], 10, 'to_zero', ['run'])))[0]?.[0]).toBe('fail');
     expect((await measured(scaled([[0, 1]], 25, 'to_zero', ['run'])))[0]?.[0]).toBe('unknown');
+  });
+
+  const between = (from: number, to: number) => (x: { intended_us: number }) =>
+    x.intended_us >= from * 1e6 && x.intended_us < to * 1e6;
+  /** The harness's own changes of both functions, in this second. */
+  const updated = (r: SyntheticRun, at: number) => {
+    const updates = stream('updates', 'updates', 2, false, { prefix: 'fn', functions: 2 });
+    r.plan.streams.push(updates);
+    r.requests.push(...requestRows(updates, () => 5, 202).filter(between(at, at + 1)));
+  };
+
+  it('counts to the last of its pods: what comes back though nobody asked for it is not at zero', async () => {
+    const flaps: [number, number][] = [
+      ...[[0, 1] as [number, number], [25_000, 0] as [number, number], [30_000, 1] as [number, number]],
+      ...[[35_000, 0] as [number, number], [41_200, 1] as [number, number]],
+    ];
+    const [idle] = await measured(scaled(flaps, 10, 'to_zero', ['inject', 'run']));
+    expect(idle?.[0]).toBe('fail');
+    expect(idle?.[1]).toBeCloseTo(15, 0);
+    expect((await measured(scaled(flaps, 16, 'to_zero', ['run'])))[0]?.[0]).toBe('pass');
+  });
+
+  it('takes one that came back and stayed for one that did not get there', async () => {
+    const stays: [number, number][] = [
+      [0, 1],
+      [25_000, 0],
+      [30_000, 1],
+    ];
+    const [short] = await measured(scaled(stays, 15, 'to_zero', ['run']));
+    expect(short?.[0]).toBe('fail');
+    expect(short?.[1]).toBeCloseTo(20, 0);
+    // For longer than 20 s nobody looked.
+    expect((await measured(scaled(stays, 25, 'to_zero', ['run'])))[0]?.[0]).toBe('unknown');
+  });
+
+  it('takes pods that come right before a request for what it asked for: clocks differ by as much', async () => {
+    const early: [number, number][] = [
+      [0, 1],
+      [28_000, 0],
+      [39_900, 1],
+    ];
+    const [idle] = await measured(scaled(early, 10, 'to_zero', ['run']));
+    expect(idle?.[0]).toBe('pass');
+    expect(idle?.[1]).toBeCloseTo(8, 0);
+  });
+
+  it('counts from when a pod came, where there was none when the last request ended', async () => {
+    const late: [number, number][] = [
+      [0, 0],
+      [22_000, 1],
+      [27_000, 0],
+      [41_200, 1],
+    ];
+    const [idle] = await measured(scaled(late, 5.5, 'to_zero', ['inject']));
+    expect([idle?.[0], idle?.[1]]).toEqual(['pass', 5]);
+  });
+
+  it('looks no further than to what the harness itself changed of the function', async () => {
+    const pods: [number, number][] = [
+      ...[[0, 1] as [number, number], [25_000, 0] as [number, number], [30_800, 1] as [number, number]],
+      ...[[36_000, 0] as [number, number], [41_200, 1] as [number, number]],
+    ];
+    const change = (r: SyntheticRun) => updated(r, 30);
+    const [idle, up] = [
+      await measured(scaled(pods, 6, 'to_zero', ['run'], 0, change)),
+      await measured(scaled(pods, 1.3, 'up', ['run'], 0, change)),
+    ].map(([row]) => row);
+    expect(idle?.[0]).toBe('pass');
+    expect(idle?.[1]).toBeCloseTo(5, 0);
+    // A change asks for no pod.
+    expect([up?.[0], up?.[2]]).toEqual(['pass', 2]);
+    // What was not at zero by then may have been on its way.
+    const slow: [number, number][] = [
+      [0, 1],
+      [36_000, 0],
+      [41_200, 1],
+    ];
+    expect((await measured(scaled(slow, 12, 'to_zero', ['run'], 0, change)))[0]?.[0]).toBe('unknown');
+  });
+
+  describe('while nobody saw the pods', () => {
+    const pods: [number, number][] = [
+      [0, 1],
+      [28_000, 0],
+      [41_200, 1],
+    ];
+    /** Spans, ms; the last may be open. */
+    const blind =
+      (...spans: [number, number?][]) =>
+      (r: SyntheticRun) => {
+        for (const [from, to] of spans)
+          for (const [ms, value] of [[from, 1] as const, ...(to === undefined ? [] : [[to, 0] as const])])
+            r.series.push({
+              ...{ query: 'pods_unseen', kind: 'observed', phase: null, labels: '{}' },
+              ...{ t_us: ms * 1000, value },
+            });
+      };
+    const verdicts = async (target: number, kind: 'to_zero' | 'up', ...spans: [number, number?][]) =>
+      (await measured(scaled(pods, target, kind, ['run'], 0, blind(...spans))))[0]?.[0];
+
+    it('no row that this touches passes or fails', async () => {
+      expect(await verdicts(10, 'to_zero', [26_000, 27_000])).toBe('unknown');
+      expect(await verdicts(7, 'to_zero', [26_000, 27_000])).toBe('unknown');
+      // It may have come back meanwhile.
+      expect(await verdicts(10, 'to_zero', [33_000, 35_000])).toBe('unknown');
+      expect(await verdicts(1.3, 'up', [40_500, 41_000])).toBe('unknown');
+      expect(await verdicts(1, 'up', [40_500, 41_000])).toBe('unknown');
+    });
+
+    it('nor one that would have been, had it been seen', async () => {
+      // Whether it was at zero when it was asked for, nobody knows; the other time is known, and is not enough.
+      const warm: [number, number][] = [
+        [0, 0],
+        [500, 1],
+      ];
+      const [up] = await measured(scaled(warm, 5, 'up', ['run'], 0, blind([39_000, 41_000])));
+      expect(up?.[0]).toBe('unknown');
+      const [seen] = await measured(scaled(warm, 5, 'up', ['run'], 0, blind([41_000, 43_000])));
+      expect(seen?.[0]).toBe('pass');
+      // Nor whether there was one when its last request ended.
+      const gone: [number, number][] = [
+        [0, 0],
+        [45_000, 1],
+        [61_500, 0],
+      ];
+      const [idle] = await measured(scaled(gone, 5, 'to_zero', ['run'], 0, blind([19_000, 21_000])));
+      expect(idle?.[0]).toBe('unknown');
+      expect((await measured(scaled(gone, 5, 'to_zero', ['run'])))[0]?.[0]).toBe('pass');
+    });
+
+    it('the rows that it does not touch are judged by themselves', async () => {
+      const still: [number, number][] = [...pods, [61_500, 0]];
+      const judged = async (target: number, ...spans: [number, number?][]) =>
+        (await measured(scaled(still, target, 'to_zero', ['run'], 0, blind(...spans))))[0];
+      expect((await judged(10, [5000, 9000], [45_000, 50_000]))?.[0]).toBe('pass');
+      // One was seen to be too long.
+      expect((await judged(7, [60_500, 61_000]))?.[0]).toBe('fail');
+      expect((await judged(9, [60_500]))?.[0]).toBe('unknown');
+    });
+
+    it('a share of rows depends on them too', async () => {
+      const share = (r: SyntheticRun, target: number) => {
+        blind([26_000, 27_000])(r);
+        Object.assign(r.plan.objectives[0] as object, {
+          indicator: {
+            type: 'ratio',
+            good: 'seconds < 10',
+            total: { table: 'scaling', where: "kind = 'to_zero'" },
+          },
+          ...{ op: 'gte', target },
+        });
+      };
+      const [row] = await measured(
+        scaled([...pods, [61_500, 0]], 0, 'to_zero', ['run'], 0, (r) => share(r, 0.5)),
+      );
+      expect(row?.[0]).toBe('pass');
+      const [more] = await measured(
+        scaled([...pods, [61_500, 0]], 0, 'to_zero', ['run'], 0, (r) => share(r, 0.9)),
+      );
+      expect(more?.[0]).toBe('unknown');
+    });
+
+    it('says how many, and why', async () => {
+      const verdict = await scaled(
+        [...pods, [61_500, 0]],
+        10,
+        'to_zero',
+        ['run'],
+        0,
+        blind([26_000, 27_000]),
+      );
+      expect(check(verdict, 'objective/scaling/run').message).toMatch(
+        /without the 2 rows of scaling in whose time nobody saw the pods: the answer depends on them/,
+      );
+    });
   });
 
   it('fails a function that never comes up again', async () => {

@@ -32,6 +32,8 @@ async function judge(c: Context, claim: Plan['honesty'][number]): Promise<Judgem
   );
   for (const view of views) await c.need(view);
   await c.needQuery(claim.counter);
+  // Without it, a process that was started anew may pass for one that went on. Where the platform has none, it was asked for all the same.
+  await c.needQuery(PROCESS_START);
   const clientSql = `SELECT sum(n)::DOUBLE AS client FROM (${claim.client})`;
   const livesSql = `SELECT labels->>'$.job' AS job, labels->>'$.instance' AS instance, t_us, any_value(value) AS start
     FROM series WHERE kind = 'raw' AND query = ${quote(PROCESS_START)} GROUP BY ALL`;

@@ -394,6 +394,16 @@ describe('a lost or changed line of the journal', () => {
       'telemetry/events-accepted',
     ],
     [
+      'when its processes began could not be fetched: a restart would look like a counter that went on',
+      (r) =>
+        r.journal.push({
+          ...{ t: 65_000, type: 'evidence.missing', reason: 'gone' },
+          what: 'series.parquet: process_start_time_seconds',
+        }),
+      'unknown',
+      'telemetry/events-accepted',
+    ],
+    [
       'a query failed in one phase',
       (r) =>
         r.journal.push({

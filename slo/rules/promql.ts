@@ -155,3 +155,23 @@ export function promqlMetrics(expr: string): string[] {
   });
   return [...names].sort();
 }
+
+/** Functions that have a result without any metric. */
+const NEEDS_NOTHING = /^(?:absent|absent_over_time|vector)$/;
+
+/**
+ * Metrics of which one must be there, or an expression has no result, sorted. None: it may have one without any, or a matcher chooses
+ * them.
+ */
+export function promqlNeeds(expr: string): string[] {
+  let isOpen = false;
+  parser.parse(expr).iterate({
+    enter(ref) {
+      const { firstChild } = ref.node;
+      const text = expr.slice(firstChild?.from ?? 0, firstChild?.to ?? 0);
+      if (ref.name === 'VectorSelector' && firstChild?.name !== 'Identifier') isOpen = true;
+      if (ref.name === 'FunctionCall' && NEEDS_NOTHING.test(text)) isOpen = true;
+    },
+  });
+  return isOpen ? [] : promqlMetrics(expr);
+}

@@ -2,7 +2,7 @@
 import { type Diagnostic, RefusedError } from '../../base/errors.ts';
 import { Kubernetes } from '../../kind/kubernetes.ts';
 import type { Place } from '../kind/place.ts';
-import { surroundings } from '../kind/surroundings.ts';
+import { keepsVolumes, type StorageClasses, surroundings } from '../kind/surroundings.ts';
 import type { Target } from '../target.ts';
 
 /** What must be there before, with what it is for. */
@@ -38,12 +38,8 @@ export async function clusterProblems(file: string, place: Place, claims: boolea
       ? []
       : [{ file, field: 'spec.context', message: `the cluster does not have ${kind}: ${what}` }],
   );
-  if (claims && storage !== undefined && storage.byDefault === undefined)
-    missing.push({
-      ...{ file, field: 'spec.context' },
-      message:
-        'the cluster has no default StorageClass: the volumes of broker and object store are claimed of it',
-    });
+  const volumes = claims ? volumeProblem(storage) : undefined;
+  if (volumes !== undefined) missing.push({ file, field: 'spec.context', message: volumes });
   const registry = await registryProblem(place.registry.inside);
   if (registry !== undefined)
     return [
@@ -59,4 +55,15 @@ export async function clusterProblems(file: string, place: Place, claims: boolea
     }),
   );
   return [...missing, ...images.flat()];
+}
+
+/** Why broker and object store should not claim volumes; undefined: they can, or nobody may know. */
+export function volumeProblem(storage: StorageClasses): string | undefined {
+  if (storage === undefined) return undefined;
+  const { byDefault, keeping } = storage;
+  if (byDefault === undefined)
+    return 'the cluster has no default StorageClass: the volumes of broker and object store are claimed of it';
+  return keeping?.has(byDefault)
+    ? `${keepsVolumes(byDefault)} as the cluster's default, of which broker and object store claim theirs`
+    : undefined;
 }

@@ -47,6 +47,14 @@ it('acts on nobody of whom the guardrails could not hear', async () => {
   await expect(driver().impact('activator')).rejects.toThrow(EvidenceError);
 });
 
+it('counts against what the Deployment wants, not against what is there of it', async () => {
+  expect((await driver().impact('activator')).workloads).toEqual([
+    { name: 'knative-serving/activator', hit: 2, unready: 2, of: 4 },
+  ]);
+  replicas = '';
+  await expect(driver().impact('activator')).rejects.toThrow(/how many replicas .* is not known/);
+});
+
 it('takes nothing for a number of replicas that is none', async () => {
   for (const answer of ['', 'Warning: deprecated\n4']) {
     replicas = answer;

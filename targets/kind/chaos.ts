@@ -3,6 +3,7 @@ import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import type { ChaosObject, ClusterDriver, ComponentDriver, NetworkDriver } from '../../chaos/drivers.ts';
 import { ending } from '../../chaos/faults/chaos-mesh.ts';
 import { selectorOf } from '../../chaos/faults/pods.ts';
+import { shareOf } from '../../chaos/guardrails/share.ts';
 import { replicasIn } from '../../chaos/replicas.ts';
 import { probeSilence } from '../../chaos/silence-probe.ts';
 import { COMPONENTS, MEMORY, NAMESPACE } from './platform.ts';
@@ -78,6 +79,12 @@ export function ownerOf(owners: Owners, component: string): Owner {
   return owner;
 }
 
+/** `namespace/name`, as a node's are named (node-impact.ts): what hits one workload twice is added up. */
+export function workloadName(owners: Owners, component: string): string {
+  const { object, namespace } = ownerOf(owners, component);
+  return `${namespace}/${object.slice(object.indexOf('/') + 1)}`;
+}
+
 const cannotPause = () => Promise.reject(new HarnessError('target kind can not pause a process'));
 
 /**
@@ -115,7 +122,9 @@ export function componentDriver(
       return {
         pods: names.map((name) => ({ namespace, name })),
         nodes: [],
-        workloads: [{ name: component, hit: names.length, of: names.length }],
+        workloads: shareOf(workloadName(owners, component), {
+          ...{ hit: names.length, left: 0, wanted: await scaleOf(component) },
+        }),
       };
     },
     undoOf(component) {
@@ -174,8 +183,8 @@ export function networkDriver(cluster: ClusterDriver): NetworkDriver {
   const cuts = new Map<string, ChaosObject>();
   return {
     // Packets are dropped on both sides.
-    impact(component) {
-      const all = [component, ...COMPONENTS].map((name) => cluster.impactOfPods(name));
+    async impact(component) {
+      const all = await Promise.all([component, ...COMPONENTS].map((name) => cluster.impactOfPods(name)));
       return {
         pods: all.flatMap(({ pods }) => pods),
         nodes: [],

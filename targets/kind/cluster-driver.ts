@@ -5,13 +5,15 @@ import { get } from 'node:https';
 import type { V1Pod } from '@kubernetes/client-node';
 import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import type { Answer, ChaosObject, ClusterDriver, Reach } from '../../chaos/drivers.ts';
+import { shareOf } from '../../chaos/guardrails/share.ts';
+import { replicasIn } from '../../chaos/replicas.ts';
 import { loseNode } from '../../chaos/undo/lost-node.ts';
 import { carryOut } from '../../chaos/undo/operations.ts';
 import { limitProcess } from '../../chaos/undo/processor-limit.ts';
 import type { Kubernetes } from '../../kind/kubernetes.ts';
 import { exec } from '../../tools/exec.ts';
-import { type Owners, ownerOf } from './chaos.ts';
-import { nodeImpact, PODS_PATH } from './node-impact.ts';
+import { type Owners, ownerOf, workloadName } from './chaos.ts';
+import { nodeImpact, OWNERS, OWNERS_PATH, PODS_PATH } from './node-impact.ts';
 import type { Place } from './place.ts';
 import { isReady, type PodWatch } from './pods.ts';
 
@@ -26,6 +28,8 @@ const SHELL_WITHIN_MS = 5000;
 export interface ClusterAccess {
   /** With the rights of faults. */
   cluster: Kubernetes;
+  /** With those of the run, which has deployed what faults act on: for what is counted before they may. */
+  watching: Kubernetes;
   place: Place;
   /** Of the platform. */
   namespace: string;
@@ -36,7 +40,7 @@ export interface ClusterAccess {
 }
 
 export function clusterDriver(access: ClusterAccess): ClusterDriver {
-  const { cluster, place, namespace, pods, owners, readyUrl } = access;
+  const { cluster, watching, place, namespace, pods, owners, readyUrl } = access;
   const { way, nodes, engine } = place;
   const inside = { ...way, namespace };
   const kubectl = (...args: string[]) => cluster.do('--namespace', namespace, ...args);
@@ -73,21 +77,27 @@ export function clusterDriver(access: ClusterAccess): ClusterDriver {
     },
     labelsOf: (component) => ownerOf(owners, component).labels,
     podsOf: (component) => pods.of(component).map(podName),
-    impactOfPods(component, names) {
+    async impactOfPods(component, names) {
       const all = pods.of(component);
       const hit = new Set(names ?? all.map(podName));
-      const unready = all.filter((pod) => !hit.has(podName(pod)) && !isReady(pod)).length;
-      const [, owner = component] = ownerOf(owners, component).object.split('/');
-      // Named as a node's are, so that what hits one workload twice is added up.
-      const workload = { name: `${namespace}/${owner}`, hit: hit.size, of: Math.max(all.length, hit.size) };
+      const { object, namespace: where } = ownerOf(owners, component);
+      const path = '--output=jsonpath={.spec.replicas}';
+      // As it is now: an autoscaler, or its owner, may want another number than was deployed.
+      const wanted = replicasIn(await watching.do('--namespace', where, 'get', object, path), object);
       return {
         pods: [...hit].map((name) => ({ namespace, name })),
         nodes: [],
-        workloads: [{ ...workload, ...(unready > 0 ? { unready } : {}) }],
+        workloads: shareOf(workloadName(owners, component), {
+          ...{ hit: hit.size, wanted },
+          left: all.filter((pod) => !hit.has(podName(pod)) && isReady(pod)).length,
+        }),
       };
     },
     async impactOfNode(node) {
-      return nodeImpact(await kubectl('get', 'pods', '--all-namespaces', PODS_PATH), node);
+      const listed = (kinds: string, path: string) => kubectl('get', kinds, '--all-namespaces', path);
+      // Who may not see the owners does not act: how much of what they want is taken would be a guess.
+      const wanted = await listed(OWNERS.map((kind) => `${kind}.apps`).join(','), OWNERS_PATH);
+      return nodeImpact(await listed('pods', PODS_PATH), wanted, node);
     },
     async reach(fromPod, host, port) {
       // The name first: an answer of DNS that is late would look like a connection that gets none.
@@ -162,17 +172,28 @@ function answerMs(url: string): Promise<number> {
   });
 }
 
-function reachOf(said: string, what: string): Reach {
+/** How bash puts ECONNREFUSED and EHOSTUNREACH, the latter by glibc and by musl. */
+const REFUSALS = /: (Connection refused|No route to host|Host is unreachable)$/m;
+
+/**
+ * @param said of `timeout bash`, and `code=` with its exit code
+ * @throws HarnessError when nobody looked: kubectl did not get into the pod, the name has no address there, or bash is missing, was killed, or
+ *   failed for a reason that is not the other side's
+ */
+export function reachOf(said: string, what: string): Reach {
   const code = /code=(\d+)/.exec(said)?.[1];
-  // Without the code, kubectl did not get into the pod, or the name has no address there: nothing is known.
-  if (code === undefined) {
-    const why = said.trim().split('\n')[0] || 'its name is not resolved there';
-    throw new HarnessError(`${what} could not be tried: ${why}`);
-  }
   if (code === '0') return { state: 'open', detail: `${what} open` };
   if (code === '124')
     return { state: 'silent', detail: `${what} no answer in ${REACH_WITHIN_S * 1000} ms, nothing refused` };
-  return { state: 'refused', detail: `${what} ${said.trim().split('\n')[0]?.replace(/^.*: /, '')}` };
+  const refusal = code === '1' ? REFUSALS.exec(said)?.[1] : undefined;
+  if (refusal !== undefined) return { state: 'refused', detail: `${what} ${refusal}` };
+  const nothing = code === undefined ? 'its name is not resolved there' : `code ${code}`;
+  const why =
+    said
+      .replace(/code=\d+/, '')
+      .trim()
+      .split('\n')[0] || nothing;
+  throw new HarnessError(`${what} could not be tried: ${why}`);
 }
 
 /** @throws EvidenceError when Chaos Mesh has not said AllInjected in time, with what it said. */

@@ -7,6 +7,11 @@ import { HarnessError } from '../../base/errors.ts';
 
 const RECONNECT_MS = 500;
 const FIRST_WITHIN_MS = 30_000;
+/**
+ * A watch of which nothing was heard for so long is opened anew, from where it was: a connection whose packets vanish is closed by nobody.
+ * One that is idle and whole costs the server a connection then.
+ */
+const QUIET_MS = 5000;
 
 export interface Followed<T> {
   /** For people: `namespaces`, `pods of namespace lab`. */
@@ -18,37 +23,60 @@ export interface Followed<T> {
   /** Of each that is there, and of each change. */
   onSeen(object: T): void;
   onGone?(object: T): void;
+  /** How long a watch may say nothing before it is opened anew; default: {@link QUIET_MS}. */
+  quietMs?: number | undefined;
 }
 
 export interface Following {
   /**
-   * For how long nobody has looked, ms; 0 while the watch stands. What happened meanwhile is told when it is back. A connection that hangs
-   * is noticed after 30 s (client-node's own bound).
+   * For how long nobody has looked, ms; 0 while the watch stands. Counted from the last word that was heard, so that one that hung before it
+   * was given up is not taken for one that stood. What happened meanwhile is told when it is back.
    */
   blindMs(): number;
+  /** Since when the watch is known to be away, ms; 0 while it stands. One that is opened anew because it was quiet is away for a moment only. */
+  awayMs(): number;
   stop(): Promise<void>;
 }
 
 /** Resolves when all that is there was told and the watch stands. @throws HarnessError when it is refused, or does not stand in time */
 export async function follow<T extends KubernetesObject>(
   config: KubeConfig,
-  { what, path, list, labelSelector, onSeen, onGone }: Followed<T>,
+  { what, path, list, labelSelector, onSeen, onGone, quietMs = QUIET_MS }: Followed<T>,
 ): Promise<Following> {
   let stopped = false;
-  let blindSince: number | undefined = performance.now();
+  let heard = performance.now();
+  let awaySince: number | undefined = heard;
   const first = Promise.withResolvers<void>();
   const watch = new Watch(config);
   const open = watch.watch.bind(watch);
   watch.watch = async (...[where, query, onEvent, onDone]) => {
     let over = false;
-    const connection = await open(where, query, onEvent, (error) => {
+    let hangs = false;
+    let quiet: NodeJS.Timeout | undefined;
+    const hear = () => {
+      if (over) return;
+      heard = performance.now();
+      quiet?.refresh();
+    };
+    const tell: typeof onEvent = (...event) => {
+      hear();
+      onEvent(...event);
+    };
+    const connection = await open(where, query, tell, (error) => {
       over = true;
-      blindSince ??= performance.now();
-      onDone(error);
+      clearTimeout(quiet);
+      awaySince ??= performance.now();
+      // Of this error, client-node opens the watch anew at once; of others it waits, or leaves it to us.
+      onDone(hangs ? new DOMException(`nothing was heard for ${quietMs} ms`, 'TimeoutError') : error);
     });
     if (stopped) connection.abort();
     else if (!over) {
-      blindSince = undefined;
+      awaySince = undefined;
+      hear();
+      quiet = setTimeout(() => {
+        hangs = true;
+        connection.abort();
+      }, quietMs);
       first.resolve();
     }
     return connection;
@@ -80,7 +108,8 @@ export async function follow<T extends KubernetesObject>(
   } finally {
     clearTimeout(late);
   }
-  return { blindMs: () => (blindSince === undefined ? 0 : performance.now() - blindSince), stop };
+  const since = (then: number) => (awaySince === undefined ? 0 : performance.now() - then);
+  return { blindMs: () => since(heard), awayMs: () => since(awaySince ?? 0), stop };
 }
 
 function isForbidden(cause: unknown): boolean {

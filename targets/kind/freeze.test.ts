@@ -68,6 +68,37 @@ describe('the watch', () => {
     await expect.poll(reason).toMatch(/=oncall/);
   });
 
+  it('says so of a connection that hangs, from the last word on: nobody closes it, and nothing comes', async () => {
+    const { reason } = await start(3000);
+    api.tell('MODIFIED', namespace('lab', 'early', '2'));
+    await expect.poll(reason).toMatch(/=early/);
+    api.tell('MODIFIED', namespace('lab', undefined, '3'));
+    await expect.poll(reason).toBeUndefined();
+    const back = api.hang();
+    const began = performance.now();
+    // What comes meanwhile is not heard.
+    api.tell('MODIFIED', namespace('lab', 'oncall', '4'));
+    await expect.poll(reason, { timeout: 10_000 }).toMatch(/nobody can see whether .*: for 3\.\d/);
+    // Not counted from when it was given up, which is a second later.
+    expect(performance.now() - began).toBeLessThan(3800);
+    back();
+    // Connections of before are lost, and those that were tried meanwhile.
+    api.cut();
+    await expect.poll(reason, { timeout: 10_000 }).toMatch(/=oncall/);
+  });
+
+  it('takes one that is idle for one that stands, and misses nothing when it is opened anew', async () => {
+    const { reason } = await start(1500);
+    const blind: string[] = [];
+    const look = setInterval(() => blind.push(...[reason()].flatMap((said) => said ?? [])), 20);
+    await expect.poll(() => api.watches, { timeout: 10_000 }).toBeGreaterThan(2);
+    clearInterval(look);
+    expect(blind).toEqual([]);
+    expect(api.lists).toBe(1);
+    api.tell('MODIFIED', namespace('lab', 'oncall', '2'));
+    await expect.poll(reason).toMatch(/=oncall/);
+  });
+
   it('bears a watch that is cut and is back at once', async () => {
     const { reason } = await start();
     api.cut();

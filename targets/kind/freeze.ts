@@ -5,6 +5,8 @@ import { follow } from './follow.ts';
 
 /** An API server that is slowed on purpose, or restarted, may take some seconds to take a connection back. */
 const BLIND_FOR_MS = 15_000;
+/** Of that, in which a watch must say something: one that hangs is to be noticed, and opened anew, well before. */
+const QUIET_SHARE = 1 / 3;
 
 export interface FreezeWatch {
   /** Why it is frozen, or nobody can see whether it is; or undefined. */
@@ -31,6 +33,7 @@ export async function watchFreeze(
   const following = await follow<V1Namespace>(config, {
     what: 'namespaces',
     path: '/api/v1/namespaces',
+    quietMs: blindForMs * QUIET_SHARE,
     list: () => api.listNamespace(),
     onSeen({ metadata }) {
       const name = metadata?.name ?? '';

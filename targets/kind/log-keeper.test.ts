@@ -38,7 +38,7 @@ it('keeps what a container said before it was killed, and what the next one says
   // Each change of a pod is seen again.
   logs.see(pod('old', 'a'), 'builder');
   logs.see(pod('new', 'b'), 'builder');
-  await logs.stop();
+  expect(await logs.stop()).toEqual([]);
   expect(kept('builder').sort()).toEqual([
     `${at(1)} [old/main] I build`,
     `${at(2)} [old/main] I am about to`,
@@ -61,6 +61,34 @@ it('goes on where it was when the connection breaks, without a line twice', asyn
   await logs.stop();
   expect(asked).toEqual([undefined, at(2)]);
   expect(kept('builder').map((line) => line.split(' ').at(-1))).toEqual(['one', 'two', 'three']);
+});
+
+it('tells whom it could not hear, of how many, and not who was only away for a while', async () => {
+  const opened: string[] = [];
+  const logs = new LogKeeper(directory, async function* ({ pod }, _, signal, onOpen) {
+    if (pod === 'refused') throw new Error('/log: 403');
+    opened.push(pod);
+    if (opened.length === 1) throw new Error('the connection broke');
+    onOpen();
+    yield* [];
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+  });
+  logs.see(pod('silent', 'a'), 'builder');
+  logs.see(pod('refused', 'b'), 'builder');
+  await expect.poll(() => opened.length, { timeout: 5000 }).toBe(2);
+  expect(await logs.stop()).toEqual([
+    { file: 'builder.log', reason: '1 of 2 containers were not heard at the end: /log: 403' },
+  ]);
+});
+
+it('tells of a file that could not be written', async () => {
+  const logs = new LogKeeper(join(directory, 'not-there'), async function* () {
+    yield `${at(1)} one`;
+  });
+  logs.see(pod('it', 'a'), 'builder');
+  expect(await logs.stop()).toEqual([
+    { file: 'builder.log', reason: expect.stringMatching(/^ENOENT: no such file or directory/) },
+  ]);
 });
 
 it('leaves at the end who goes on talking', async () => {

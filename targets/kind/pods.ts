@@ -17,6 +17,9 @@ export type Labelled = Readonly<Record<string, Record<string, string>>>;
 /** Of those of which there are many. */
 const LOG_NAMES: Readonly<Record<string, string>> = { build: 'builds', function: 'functions' };
 
+/** A watch that is cut and comes back at once tells what it missed within this time, ms: nobody was blind. */
+const BACK_WITHIN_MS = 1000;
+
 export interface PodWatch {
   /** Instances by function: pods that run, or are about to; those on their way out are not counted. @param which all without it */
   functions(which?: (pod: V1Pod) => boolean): Map<string, number>;
@@ -24,15 +27,22 @@ export interface PodWatch {
   functionPods(): { pod: string; name: string; address: string }[];
   /** Pods of one component that are not on their way out. */
   of(component: string): V1Pod[];
+  /** For how long nobody has seen the pods, ms: what is told of them is from before; 0: they are seen. */
+  unseenMs(): number;
   stop(): Promise<void>;
 }
 
-/** @param logDirectory gets the logs of all, their states, and the cluster's events @throws HarnessError when pods can not be listed and watched */
+/**
+ * @param logDirectory gets the logs of all, their states, and the cluster's events
+ * @param reached namespaces in which faults act: their events too. Those that are added later, from then on
+ * @throws HarnessError when pods can not be listed and watched
+ */
 export async function watchPods(
   kubeconfig: string,
   namespace: string,
   components: Labelled,
   { onEvent, logDirectory }: Pick<TargetRequest, 'onEvent' | 'logDirectory'>,
+  reached: ReadonlySet<string> = new Set(),
 ): Promise<PodWatch> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
@@ -41,7 +51,7 @@ export async function watchPods(
   const told: Lives = { running: new Set(), ended: new Set() };
   const ran = new Set<string>();
   const logs = new LogKeeper(logDirectory, followByApi(kubeconfig, namespace));
-  const history = await keepHistory(kubeconfig, namespace, logDirectory);
+  const history = await keepHistory(kubeconfig, namespace, logDirectory, reached);
   const seen = (pod: V1Pod) => {
     pods.set(nameOf(pod), pod);
     const component = componentOf(pod);
@@ -85,10 +95,11 @@ export async function watchPods(
         return name === undefined || address === undefined ? [] : [{ pod: nameOf(pod), name, address }];
       }),
     of: (component) => [...pods.values()].filter((pod) => componentOf(pod) === component && lives(pod)),
+    unseenMs: () => (following.awayMs() > BACK_WITHIN_MS ? following.blindMs() : 0),
     async stop() {
       await following.stop();
-      await logs.stop();
-      await history.stop();
+      const unkept = [...(await logs.stop()), ...(await history.stop())];
+      for (const what of unkept) onEvent({ type: 'unkept', ...what });
     },
   };
 }
@@ -115,33 +126,39 @@ interface Lives {
   ended: Set<string>;
 }
 
-/** A container's life, for the journal, also of one that ended before anybody saw it run; its process id is the node's own affair. */
+/**
+ * The life of each container of a pod, for the journal, also of one that ended before anybody saw it run; its process id is the node's own
+ * affair. Of all: the kubelet sorts them by name, and which one is the component nobody says.
+ */
 export function tellChanges(
   pod: V1Pod,
   component: string,
   { running, ended: told }: Lives,
   onEvent: (event: ComponentEvent) => void,
 ): void {
-  const status = pod.status?.containerStatuses?.[0];
-  if (status?.containerID === undefined) return;
-  if (status.state?.running && !running.has(status.containerID)) {
-    running.add(status.containerID);
-    onEvent({ type: 'started', component, pid: 0 });
+  for (const { status, which } of containersOf(pod)) {
+    if (status.containerID === undefined) continue;
+    const ended = status.state?.terminated ?? status.lastState?.terminated;
+    if (ended?.containerID !== undefined && !told.has(ended.containerID)) {
+      told.add(ended.containerID);
+      running.delete(ended.containerID);
+      onEvent({
+        ...{ type: 'exited', component, ...which, pid: 0, code: ended.exitCode },
+        signal: ended.reason === 'OOMKilled' ? ended.reason : null,
+        expected: pod.metadata?.deletionTimestamp !== undefined,
+      });
+    }
+    if (status.state?.running && !running.has(status.containerID)) {
+      running.add(status.containerID);
+      onEvent({ type: 'started', component, ...which, pid: 0 });
+    }
   }
-  const ended = status.state?.terminated ?? status.lastState?.terminated;
-  if (ended?.containerID === undefined || told.has(ended.containerID)) return;
-  told.add(ended.containerID);
-  running.delete(ended.containerID);
-  onEvent({
-    ...{
-      type: 'exited',
-      component,
-      pid: 0,
-      signal: ended.reason === 'OOMKilled' ? ended.reason : null,
-      expected: pod.metadata?.deletionTimestamp !== undefined,
-    },
-    code: ended.exitCode,
-  });
+}
+
+/** Where there is more than one, with the name that tells it from the others. */
+function containersOf(pod: V1Pod) {
+  const all = pod.status?.containerStatuses ?? [];
+  return all.map((status) => ({ status, which: all.length > 1 ? { container: status.name } : {} }));
 }
 
 /** What a pod is that belongs to no component that is watched. */
@@ -166,13 +183,19 @@ function tellImages(
   }
 }
 
-function tellEnd(
+/** Of a pod that is gone: whatever of it nobody saw end. */
+export function tellEnd(
   pod: V1Pod,
   component: string,
   { running, ended: told }: Lives,
   onEvent: (event: ComponentEvent) => void,
 ): void {
-  const id = pod.status?.containerStatuses?.[0]?.containerID;
-  if (id !== undefined && running.delete(id) && !told.has(id))
-    onEvent({ type: 'exited', component, pid: 0, code: null, signal: 'deleted', expected: true });
+  for (const { status, which } of containersOf(pod)) {
+    const id = status.containerID;
+    if (id !== undefined && running.delete(id) && !told.has(id))
+      onEvent({
+        ...{ type: 'exited', component, ...which, pid: 0, code: null },
+        ...{ signal: 'deleted', expected: true },
+      });
+  }
 }

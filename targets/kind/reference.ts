@@ -20,6 +20,7 @@ import { clusterDriver } from './cluster-driver.ts';
 import {
   asFaults,
   available,
+  type Measured,
   nodePorts,
   recordNodeRights,
   refuseTaken,
@@ -34,6 +35,7 @@ import { hasControlPlane, type Place, referenceImages } from './place.ts';
 import { namedPlaces } from './places.ts';
 import { COMPONENTS, NAMESPACE, platformManifests, stableWindowMs, watched } from './platform.ts';
 import { isReady, type PodWatch, watchPods } from './pods.ts';
+import { NO_RUN, runRights, within } from './run-rights.ts';
 import {
   alertmanager,
   BUCKET,
@@ -91,6 +93,14 @@ export function referencePlatform(name: Place['target'], find: () => Place): Tar
     patience: { functionsMs: 180_000, functionsAtOnce: 4, quietMs: 60_000 },
     hostAddress: async () => find().hostAddress,
     way: () => find().way,
+
+    runRights: (faults, loadPods) =>
+      runRights({
+        ...{ namespace: NAMESPACE, manifests: manifestsOf(find()), faults, loadPods },
+        // The broker must be whole before the platform comes.
+        besides: [within(NAMESPACE, 'apps', 'statefulsets', 'get', 'list', 'watch')],
+      }),
+
     up: (request) => up(request, find()),
   };
 }
@@ -119,7 +129,9 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
   try {
     await supervisor.ready(10_000, request.signal);
     await cluster.apply(ground());
-    pods = await watchPods(way.kubeconfig, NAMESPACE, WATCHED, request);
+    const owners = referenceOwners(images.platform);
+    const reached = new Set(touched(owners));
+    pods = await watchPods(way.kubeconfig, NAMESPACE, WATCHED, request, reached);
     const password = randomBytes(12).toString('hex');
     const store = { access: 'faultline', secret: randomBytes(16).toString('hex') };
     const below = services(place, request, { password, store });
@@ -136,12 +148,10 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
     await refuseUnreachableHost(cluster, NAMESPACE, place, request.webhookUrl);
     const { spokenTo, endpoints, readyUrl, storeUrl } = await waysIn(cluster, place, password);
     const watch = pods;
-    const owners = referenceOwners(images.platform);
-    const reached = new Set(touched(owners));
     const freeze = await watchFreeze(way.kubeconfig, reached);
     const faults = clusterDriver({
       cluster: await asFaults(cluster, way, NAMESPACE, request),
-      ...{ place, namespace: NAMESPACE, pods, owners, readyUrl },
+      ...{ watching: cluster, place, namespace: NAMESPACE, pods, owners, readyUrl },
     });
     const driver = heedingFreezes(faults, freeze, reached);
     return {
@@ -171,6 +181,7 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
         ),
       pods: () => watch.functions(),
       readyPods: () => watch.functions(isReady),
+      podsUnseenMs: watch.unseenMs,
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('registry-throttle')),
       async down() {
         await freeze.stop();
@@ -185,13 +196,23 @@ async function up(request: TargetRequest, place: Place): Promise<RunningTarget> 
   }
 }
 
+/** Of whatever run. */
+function manifestsOf(place: Place): Manifest[] {
+  const images = referenceImages(place);
+  return [
+    ...ground(),
+    ...services(place, NO_RUN, { password: '', store: { access: '', secret: '' } }),
+    ...platformManifests({ images, request: NO_RUN, pullRegistry: '', pushRegistry: '' }),
+  ];
+}
+
 function ground(): Manifest[] {
   return parseManifests(readFileSync(join(import.meta.dirname, 'manifests/platform.yaml'), 'utf8'));
 }
 
 function services(
   place: Place,
-  request: TargetRequest,
+  request: Measured,
   { password, store }: { password: string; store: { access: string; secret: string } },
 ): Manifest[] {
   const { nodes } = place;

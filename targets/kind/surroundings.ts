@@ -1,14 +1,9 @@
 /** What the cluster and its registries say before a platform comes. */
+import { imageName, MANIFEST_TYPES } from '../../base/image-name.ts';
 import type { Kubernetes } from '../../kind/kubernetes.ts';
 import type { Place } from './place.ts';
 
 const ANSWER_WITHIN_MS = 5000;
-const MANIFEST_TYPES = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-].join(', ');
 
 /** What is there without the platform. */
 export interface Surroundings {
@@ -22,8 +17,20 @@ export interface Surroundings {
   registryProblem(registry: string): Promise<string | undefined>;
 }
 
-/** Classes of volumes, by name, and which of them a claim gets that names none; undefined when whoever asks may not know. */
-export type StorageClasses = { names: ReadonlySet<string>; byDefault?: string } | undefined;
+/** Classes of volumes; undefined when whoever asks may not know. */
+export type StorageClasses =
+  | {
+      names: ReadonlySet<string>;
+      /** What a claim gets that names none. */
+      byDefault?: string;
+      /** Those that keep a volume when its claim is gone; absent: none. */
+      keeping?: ReadonlySet<string>;
+    }
+  | undefined;
+
+/** A run's volumes go with its namespace, or they are left for ever. */
+export const keepsVolumes = (name: string) =>
+  `StorageClass ${name} keeps volumes whose claims are gone (reclaimPolicy Retain), so each run would leave its own behind: expected one with reclaimPolicy Delete`;
 
 type Registry = Place['registry'];
 
@@ -68,11 +75,15 @@ async function storageClasses(cluster: Kubernetes): Promise<StorageClasses> {
   }
 }
 
-/** @param list of StorageClasses, in JSON @param ofVolumes names of classes that volumes have, with spaces between them. Source of the annotations: Kubernetes' documentation, "Change the default StorageClass" */
+/** @param list of StorageClasses, in JSON @param ofVolumes names of classes that volumes have, with spaces between them. Sources: Kubernetes' documentation, "Change the default StorageClass", "Storage Classes" (reclaimPolicy) */
 export function storageOf(list: string, ofVolumes = ''): Exclude<StorageClasses, undefined> {
   const { items } = JSON.parse(list) as {
-    items: { metadata: { name: string; annotations?: Record<string, string> } }[];
+    items: {
+      metadata: { name: string; annotations?: Record<string, string> };
+      reclaimPolicy?: string;
+    }[];
   };
+  const keeping = items.filter(keepsItsVolumes).map(({ metadata }) => metadata.name);
   const byDefault = items.find((item) => isDefaultClass({ kind: 'StorageClass', ...item }))?.metadata.name;
   return {
     names: new Set([
@@ -80,8 +91,13 @@ export function storageOf(list: string, ofVolumes = ''): Exclude<StorageClasses,
       ...ofVolumes.split(/\s+/).filter(Boolean),
     ]),
     ...(byDefault === undefined ? {} : { byDefault }),
+    ...(keeping.length === 0 ? {} : { keeping: new Set(keeping) }),
   };
 }
+
+/** Without a policy, they are deleted. */
+export const keepsItsVolumes = (storageClass: object) =>
+  (storageClass as { reclaimPolicy?: string }).reclaimPolicy === 'Retain';
 
 /** `apps/v1/Deployment` of a line of `kubectl api-resources`. */
 export function kindOf(line: string): string | undefined {
@@ -89,13 +105,10 @@ export function kindOf(line: string): string | undefined {
   return apiVersion === undefined ? undefined : `${apiVersion}/${kind}`;
 }
 
-/** `host:port/path:tag` in its parts; a first part without a dot, a colon or `localhost` is no host. */
+/** Of an image without a host, Docker Hub's. */
 export function partsOf(image: string): { host: string; path: string; reference: string } {
-  const [, name = '', digest] = /^([^@]*)(?:@(.*))?$/.exec(image) ?? [];
-  const [, path = '', tag] = /^(.*?)(?::([^/:]*))?$/.exec(name) ?? [];
-  const reference = digest ?? tag ?? 'latest';
-  const [, host, rest] = /^(localhost(?::\d+)?|[^/]*[.:][^/]*)\/(.*)$/.exec(path) ?? [];
-  if (host !== undefined && rest !== undefined) return { host, path: rest, reference };
+  const { host, path, reference } = imageName(image);
+  if (host !== undefined) return { host, path, reference };
   return { host: 'docker.io', path: path.includes('/') ? path : `library/${path}`, reference };
 }
 

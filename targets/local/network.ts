@@ -36,7 +36,7 @@ export function nftNetwork(
     return address;
   };
   return {
-    impact,
+    impact: async (component) => impact(component),
     // Tried when the plan was made: blackholeImpossible.
     rehearse: async () => {},
     address: addressOf,

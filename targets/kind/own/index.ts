@@ -4,6 +4,7 @@ import { freePorts } from '../../../base/ports.ts';
 import { processCpuSeconds } from '../../../base/process-cpu.ts';
 import type { Abilities } from '../../../chaos/fault.ts';
 import type { Guardrails } from '../../../chaos/guardrails/file.ts';
+import type { Right } from '../../../chaos/rights.ts';
 import { FIRST, Kubernetes, type Way } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
 import { Supervisor } from '../../supervisor.ts';
@@ -16,6 +17,7 @@ import { heedingFreezes } from '../heeded-freezes.ts';
 import type { Place } from '../place.ts';
 import { namedPlaces } from '../places.ts';
 import { isReady, type PodWatch, watchPods } from '../pods.ts';
+import { NO_RUN, runRights, within } from '../run-rights.ts';
 import { shapers } from '../shapers.ts';
 import { kindOf, surroundings } from '../surroundings.ts';
 import { containerOf, doorOf, doors, ownersOf, withSettings } from './components.ts';
@@ -128,6 +130,19 @@ export function ownPlatform(
     patience: { functionsMs: 300_000, functionsAtOnce: 4, quietMs: 60_000 },
     hostAddress: async () => find().hostAddress,
     way: () => find().way,
+
+    runRights(faults, loadPods) {
+      const { namespace } = speaks;
+      const owners = ownersOf(profile, namespace, manifests());
+      const targets = { url: () => '', close: async () => {} };
+      const all = [
+        ...broughtBy(manifests()),
+        ...doors(profile, owners, namespace),
+        ...monitoring(find(), NO_RUN, profile, { namespace, owners, targets }),
+      ];
+      return runRights({ namespace, manifests: all, faults, loadPods, besides: functionRights(namespace) });
+    },
+
     up: (request) => up(request, find(), { profile, speaks, manifests: manifests() }),
   };
 }
@@ -143,9 +158,7 @@ async function up(
   const { kubeconfig } = way;
   const cluster = new Kubernetes(way);
   const recordNamespace = await takeNamespace(cluster, request, way, { namespace, now: false });
-  const wanted = manifests.objects
-    .map(({ manifest }) => manifest)
-    .filter(({ kind }) => !READ_HERE.includes(kind));
+  const wanted = broughtBy(manifests);
   const applied = await recordUndo(request.undo, way, cluster, { namespace, recordNamespace }, wanted);
 
   const owners = ownersOf(profile, namespace, manifests);
@@ -169,7 +182,8 @@ async function up(
     // A quota, a policy, a right that is missing: better all at once than in the middle.
     await cluster.rehearse(rest);
     await cluster.apply(rest);
-    const watch = await watchPods(kubeconfig, namespace, watched, request);
+    const reached = new Set(touched(owners));
+    const watch = await watchPods(kubeconfig, namespace, watched, request, reached);
     pods = watch;
     targets = await servePodTargets(hostAddress, scrapedPods(profile, watch));
     await cluster.apply([
@@ -204,11 +218,10 @@ async function up(
       api: `http://127.0.0.1:${apiPort}`,
       ingress: ingress.url,
     };
-    const reached = new Set(touched(owners));
     const freeze = await watchFreeze(kubeconfig, reached);
     const faults = clusterDriver({
       cluster: await asFaults(cluster, way, namespace, request),
-      ...{ place, namespace, pods: watch, owners, readyUrl },
+      ...{ watching: cluster, place, namespace, pods: watch, owners, readyUrl },
     });
     const driver = heedingFreezes(faults, freeze, reached);
     const changeable = await withSettings(cluster, Object.keys(profile.components), owners);
@@ -226,6 +239,7 @@ async function up(
       }),
       pods: () => watch.functions(),
       readyPods: () => watch.functions(isReady),
+      podsUnseenMs: watch.unseenMs,
       harnessCpuSeconds: () => processCpuSeconds(supervisor.pid('kubernetes-api')),
       async down() {
         await freeze.stop();
@@ -236,6 +250,22 @@ async function up(
     await stop(500);
     throw error;
   }
+}
+
+/** What of the user's manifests goes to the cluster. */
+const broughtBy = ({ objects }: OwnManifests) =>
+  objects.map(({ manifest }) => manifest).filter(({ kind }) => !READ_HERE.includes(kind));
+
+/** To make functions and hear of them (object-front.ts, object-tap.ts), and to take away what is left of them (undo.ts). */
+function functionRights(namespace: string): Right[] {
+  const gone = ['list', 'delete', 'patch'];
+  return [
+    within(namespace, LAMBDA.group, LAMBDA.plural, 'create', 'get', 'watch', ...gone),
+    within(namespace, 'batch', 'jobs', 'list', 'watch'),
+    within(namespace, 'serving.knative.dev', 'services', ...gone),
+    within(namespace, 'apps', 'deployments', ...gone),
+    within(namespace, '', 'pods', ...gone),
+  ];
 }
 
 /** The load asks the API server for functions by way of this, which has the cluster's credentials; nothing else gets through. */

@@ -42,7 +42,8 @@ it('counts a second build from its beginning, and none that failed or was taken 
   expect(builds.times('a')).toBe(1);
   see('two', { active: 1 });
   expect(builds.times('a')).toBe(2);
-  see('two', { failed: 1 });
+  const failed = { failed: 1, conditions: [{ type: 'Failed', status: 'True' }] };
+  see('two', failed);
   expect(builds.times('a')).toBe(1);
   see('three', { active: 1 });
   see('three', { active: 1 }, true);
@@ -52,6 +53,19 @@ it('counts a second build from its beginning, and none that failed or was taken 
   see('four', { succeeded: 1 }, true);
   expect([builds.times('a'), builds.times('b')]).toEqual([2, 1]);
   expect(builds.see({ metadata: { uid: 'five' } }, false)).toBeUndefined();
+});
+
+it('counts a build of which a pod failed: its Job begins another one, and may still build the image', () => {
+  const builds = new BuildsByFunction();
+  const see = (uid: string, status: object, gone = false) =>
+    builds.see({ metadata: { uid, labels: { 'lambda.knative.io/name': 'a' } }, status }, gone);
+  see('one', { succeeded: 1 });
+  see('two', { failed: 1, conditions: [{ type: 'Failed', status: 'False' }] });
+  expect(builds.times('a')).toBe(2);
+  const complete = { failed: 1, succeeded: 1, conditions: [{ type: 'Complete', status: 'True' }] };
+  see('two', complete);
+  see('two', complete, true);
+  expect(builds.times('a')).toBe(2);
 });
 
 it('makes a function as the profile has it, with the event that asks for it', () => {

@@ -46,6 +46,10 @@ export function resultOf({
   return undefined;
 }
 
+/** Source: Kubernetes' documentation, "Job termination and cleanup". */
+const hasFailed = (status: V1Job['status']) =>
+  status?.conditions?.some(({ type, status: is }) => type === 'Failed' && is === 'True') ?? false;
+
 /**
  * By function, its Jobs that built an image or are about to. One that is at work beside one that is done counts already: nobody waits for
  * its end.
@@ -59,8 +63,9 @@ export class BuildsByFunction {
     if (name === undefined) return undefined;
     const own = this.jobs.get(name) ?? new Set();
     this.jobs.set(name, own);
-    // What was taken away in its work built nothing; what was done stays done.
-    const builds = gone ? (status?.succeeded ?? 0) > 0 : !status?.failed;
+    // What was taken away in its work built nothing; what was done stays done. `failed` counts pods: a Job begins another one in their place.
+    const done = (status?.succeeded ?? 0) > 0;
+    const builds = done || (!gone && !hasFailed(status));
     if (builds) own.add(metadata?.uid ?? '');
     else own.delete(metadata?.uid ?? '');
     return name;
@@ -122,7 +127,7 @@ export async function openObjectTap(kubeconfig: string, namespace: string): Prom
   return {
     processed,
     garbled: [],
-    listening: () => following.every((each) => each.blindMs() < BACK_WITHIN_MS),
+    listening: () => following.every((each) => each.awayMs() < BACK_WITHIN_MS),
     async close() {
       await stop();
     },

@@ -297,6 +297,52 @@ it('tells a claim that no StorageClass answers', async () => {
   expect(await problems(manifests, { ...good, kinds, storage: undefined })).toEqual([]);
 });
 
+it('tells a claim whose volume would be left behind', async () => {
+  const kinds = new Set([
+    ...good.kinds,
+    ...['v1/PersistentVolumeClaim', 'apps/v1/StatefulSet', 'storage.k8s.io/v1/StorageClass'],
+  ]);
+  const keeping = { names: new Set(['standard', 'kept']), byDefault: 'standard', keeping: new Set(['kept']) };
+  const manifests = [
+    ...whole,
+    claim({}),
+    set({ storageClassName: 'standard' }, { storageClassName: 'kept' }),
+  ];
+  expect(await problems(manifests, { ...good, kinds, storage: keeping })).toEqual([
+    expect.stringMatching(
+      /volumeClaimTemplates\[1\]\.spec\.storageClassName: StorageClass kept keeps volumes .*expected one with reclaimPolicy Delete$/,
+    ),
+  ]);
+  const byDefault = { ...keeping, byDefault: 'kept' };
+  expect(await problems([...whole, claim({})], { ...good, kinds, storage: byDefault })).toEqual([
+    expect.stringMatching(/PersistentVolumeClaim data: spec\.storageClassName: StorageClass kept keeps/),
+  ]);
+  // One that the platform brings along.
+  const brought = (rest: object) => ({
+    ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: 'own' } },
+    ...rest,
+  });
+  const claims = [...whole, claim({ storageClassName: 'own' })];
+  expect(await problems([...claims, brought({})], { ...good, kinds })).toEqual([]);
+  expect(await problems([...claims, brought({ reclaimPolicy: 'Retain' })], { ...good, kinds })).toEqual([
+    expect.stringMatching(/StorageClass own keeps/),
+  ]);
+  // Of a volume that is bound by hand, its own policy counts, and it was there before.
+  const byHand = claim({ storageClassName: 'kept', volumeName: 'mine' });
+  expect(await problems([...whole, byHand], { ...good, kinds, storage: keeping })).toEqual([]);
+});
+
+it('reads which StorageClasses keep volumes', () => {
+  const list = JSON.stringify({
+    items: [
+      { metadata: { name: 'a' } },
+      { metadata: { name: 'b' }, reclaimPolicy: 'Delete' },
+      { metadata: { name: 'c' }, reclaimPolicy: 'Retain' },
+    ],
+  });
+  expect(storageOf(list).keeping).toEqual(new Set(['c']));
+});
+
 it('knows the default StorageClass by either annotation', () => {
   const list = (annotations?: object) =>
     JSON.stringify({ items: [{ metadata: { name: 'a' } }, { metadata: { name: 'b', annotations } }] });

@@ -7,7 +7,7 @@ import type { Diagnostic } from '../../../base/errors.ts';
 import type { Guardrails } from '../../../chaos/guardrails/file.ts';
 import type { Manifest } from '../../../kind/kubernetes.ts';
 import type { ByObjects, Profile } from '../../profile.ts';
-import { isDefaultClass, type Surroundings } from '../surroundings.ts';
+import { isDefaultClass, keepsItsVolumes, keepsVolumes, type Surroundings } from '../surroundings.ts';
 import type { OwnObject } from './manifests.ts';
 
 /** Read by the harness instead of an operator that the cluster does not have: rules are loaded, scrapes are the profile's. */
@@ -179,30 +179,30 @@ async function imageProblems(objects: readonly OwnObject[], around: Surroundings
   return problems.flat();
 }
 
-/** A claim that no class answers waits for ever, and its pod with it. */
+/** A claim that no class answers waits for ever, and its pod with it; what a class keeps is left behind. */
 function storageProblems(objects: readonly OwnObject[], { storage }: Surroundings): Diagnostic[] {
   if (storage === undefined) return [];
-  const own = new Set(
-    objects.flatMap(({ manifest: { kind, metadata, spec } }) => {
-      if (kind === 'StorageClass') return [metadata.name];
-      // A volume that is there already is bound by the name of a class that need not be one.
-      return kind === 'PersistentVolume' ? [String((spec as Claim).storageClassName)] : [];
-    }),
+  const classes = objects.map(({ manifest }) => manifest).filter(({ kind }) => kind === 'StorageClass');
+  // A volume that is there already is bound by the name of a class that need not be one.
+  const volumes = objects.flatMap(({ manifest: { kind, spec } }) =>
+    kind === 'PersistentVolume' ? [String((spec as Claim).storageClassName)] : [],
   );
-  const hasDefault =
-    storage.byDefault !== undefined || objects.some(({ manifest }) => isDefaultClass(manifest));
+  const names = new Set([...storage.names, ...volumes, ...classes.map(({ metadata }) => metadata.name)]);
+  const byDefault = classes.find(isDefaultClass)?.metadata.name ?? storage.byDefault;
+  const keeping = new Set([
+    ...(storage.keeping ?? []),
+    ...classes.filter(keepsItsVolumes).map(({ metadata }) => metadata.name),
+  ]);
   return objects.flatMap((object) =>
     claimsOf(object.manifest).flatMap(({ path, spec }) => {
-      const { storageClassName: name, volumeName } = spec;
+      const { storageClassName: named, volumeName } = spec;
       // Bound by hand: to a volume by its name, or, with no class, to any that fits.
-      if (volumeName !== undefined || name === '') return [];
-      if (name === undefined)
-        return !hasDefault
-          ? [at(object, `${path}.storageClassName`, 'not set, and the cluster has no default StorageClass')]
-          : [];
-      return storage.names.has(name) || own.has(name)
-        ? []
-        : [at(object, `${path}.storageClassName`, `the cluster has no StorageClass ${name}`)];
+      if (volumeName !== undefined || named === '') return [];
+      const say = (message: string) => [at(object, `${path}.storageClassName`, message)];
+      const name = named ?? byDefault;
+      if (name === undefined) return say('not set, and the cluster has no default StorageClass');
+      if (named !== undefined && !names.has(named)) return say(`the cluster has no StorageClass ${named}`);
+      return keeping.has(name) ? say(keepsVolumes(name)) : [];
     }),
   );
 }
