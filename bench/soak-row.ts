@@ -40,8 +40,9 @@ export function codeKey(project: string): string | undefined {
 }
 
 function lines(project: string, ...args: string[]): string[] {
-  const { status, stdout, stderr } = spawnSync('git', ['-C', project, ...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`git ${args[0]}: ${stderr.trim()}: a soak counts by what git has`);
+  const { status, stdout, stderr, error } = spawnSync('git', ['-C', project, ...args], { encoding: 'utf8' });
+  if (status !== 0)
+    throw new Error(`git ${args[0]}: ${error?.message ?? stderr.trim()}: a soak counts by what git has`);
   return stdout.split('\n').filter(Boolean);
 }
 

@@ -28,7 +28,7 @@ function planned(may: string, ends?: string): Planned & { kubectl: FakeKubectl }
     target: {
       name: 'cluster',
       way: () => way,
-      runRights: (faults: Right[]) => ({ rights: [...faults, making], made: ['lab'] }),
+      runRights: (faults: Right[]) => ({ rights: [...faults, making], wished: [], made: ['lab'] }),
     },
     abilities: { cluster: { namespace: 'lab', owners } },
     scenarios: [

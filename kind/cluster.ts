@@ -117,11 +117,19 @@ export async function clusterNodes(engine: Engine, kind: string): Promise<string
     .sort();
 }
 
+/** kind's own mark of its containers. Source: kind v0.30.0, pkg/cluster/internal/providers/docker/constants.go. */
+const OF_CLUSTER = ['--quiet', '--filter', `label=io.x-k8s.kind.cluster=${CLUSTER}`];
+
 /** Whether nodes of the cluster are up, by the engine: a kubeconfig may outlast what it is of. */
 export async function clusterStands(engine: Engine): Promise<boolean> {
-  // kind's own mark of its containers. Source: kind v0.30.0, pkg/cluster/internal/providers/docker/constants.go.
-  const only = ['--quiet', '--filter', `label=io.x-k8s.kind.cluster=${CLUSTER}`];
-  return (await engine.docker(['ps', ...only])).trim() !== '';
+  return (await engine.docker(['ps', ...OF_CLUSTER])).trim() !== '';
+}
+
+/** Also those that have ended: an engine that starts anew starts them too, with all that was on them. @returns whether there were any */
+export async function removeNodes(engine: Engine): Promise<boolean> {
+  const nodes = (await engine.docker(['ps', '--all', ...OF_CLUSTER])).split(/\s+/).filter(Boolean);
+  if (nodes.length > 0) await engine.docker(['rm', '--force', '--volumes', ...nodes]);
+  return nodes.length > 0;
 }
 
 /** The address of a node on the engine's network, which this host reaches. */

@@ -12,7 +12,6 @@ import { built, kindCache } from '../kind/cache.ts';
 import { checkCluster } from '../kind/check.ts';
 import {
   clusterNodes,
-  clusterStands,
   createCluster,
   deleteCluster,
   forgetCluster,
@@ -20,6 +19,7 @@ import {
   keepKubectl,
   kubeconfigPath,
   nodeAddress,
+  removeNodes,
 } from '../kind/cluster.ts';
 import { interrupt } from '../kind/command.ts';
 import { findEngine, ownEngine, startEngine, stopEngine } from '../kind/engine.ts';
@@ -74,11 +74,12 @@ const commands: Record<string, (check?: boolean) => Promise<void>> = {
   async 'engine-down'() {
     refuseWhileRunning('make engine-down');
     const own = ownEngine();
-    const hadCluster = (await own.answers()) && (await clusterStands(own));
+    // Its nodes would come back with the engine, and by then nobody would know of what dead runs left on them.
+    if ((await own.answers()) && (await removeNodes(own))) {
+      removeClusterState();
+      forgetCluster();
+    }
     await stopEngine(tell);
-    if (!hadCluster) return;
-    removeClusterState();
-    forgetCluster();
   },
   async cluster(check = false) {
     const what = check ? 'make cluster-check' : 'make cluster';
@@ -176,7 +177,8 @@ if (!command) {
 // What goes into images is read by others than who made it.
 process.umask(0o022);
 process.env.PATH = await wholePath(thisMachine());
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
+// The lock goes with this process, and its children are in groups of their own: a terminal that is closed must end them too.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
 let release: (() => void) | undefined;
 try {
   // An engine is wanted while another command compiles.

@@ -60,6 +60,8 @@ export interface TargetRequest {
 /** What a run must be allowed to do on a cluster. */
 export interface RunRights {
   rights: Right[];
+  /** For logs and events: a run without them tells what it lacks, and goes on. */
+  wished: Right[];
   /** Namespaces that it makes. */
   made: string[];
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { EvidenceError } from '../../base/errors.ts';
+import { EvidenceError, HarnessError } from '../../base/errors.ts';
 import type {
   Answer,
   ChaosObject,
@@ -468,6 +468,28 @@ describe('pod-killed', () => {
     expect(asked.find((call) => call.startsWith('delete'))).toContain(
       'delete pod builder-1 --grace-period=0 --force',
     );
+  });
+
+  it('does not count it as failed that the end has overtaken a further kill', async () => {
+    const { drivers } = lab();
+    const fault = podKilled.arm('it', { component: 'builder', everySeconds: 0.02 }, drivers);
+    let over = false;
+    const late = Promise.withResolvers<void>();
+    await fault.inject(() => {
+      if (over) throw new HarnessError('the time of fault x is over');
+    });
+    const { impactOfPods } = drivers.cluster as ClusterDriver;
+    const asked = Promise.withResolvers<void>();
+    (drivers.cluster as ClusterDriver).impactOfPods = async (...of) => {
+      asked.resolve();
+      await late.promise;
+      return impactOfPods(...of);
+    };
+    await asked.promise;
+    over = true;
+    const reverting = fault.revert();
+    late.resolve();
+    await expect(reverting).resolves.toBeUndefined();
   });
 
   it('asks who is there when it kills: who watches pods may have been blind for a while', async () => {

@@ -106,8 +106,10 @@ export const podKilled: FaultKind = {
           onItsWay = onItsWay
             .then(() => (reverted ? undefined : kill(allow)))
             .catch((error: Error) => {
-              // What the user's guardrails forbid stops the run by itself. Somebody else was quicker: the next time again.
-              if (!(error instanceof GuardrailError || error instanceof EvidenceError)) failed ??= error;
+              // What the user's guardrails forbid stops the run by itself. Somebody else was quicker: the next time again. And what the end
+              // has overtaken may no more: nobody was killed.
+              const excused = reverted || error instanceof GuardrailError || error instanceof EvidenceError;
+              if (!excused) failed ??= error;
             });
         };
         if (everySeconds && !reverted) timer = setInterval(again, Number(everySeconds) * 1000);

@@ -52,6 +52,14 @@ describe('recovery of requests', () => {
     expect(Math.abs((measured?.tookMs ?? 0) - 2400)).toBeLessThan(120);
   });
 
+  it('is not judged of a fault that failed half-way: the load around was shaped for one that is there', async () => {
+    const verdict = await judged((r) => {
+      outage(r, 60_000);
+      keep(r.journal, (e) => e.type !== 'fault.injected');
+    });
+    expect(check(verdict, 'recovery/calls-back')).toMatchObject({ verdict: 'unknown' });
+  });
+
   it('stands some bad requests where the target allows them', async () => {
     const measured = await measuredOf((r) => outage(r, 42_500, { noise: 15 }));
     expect(Math.abs((measured?.tookMs ?? 0) - 2400)).toBeLessThan(250);

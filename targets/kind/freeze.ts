@@ -3,10 +3,10 @@ import { CoreV1Api, KubeConfig, type V1Namespace } from '@kubernetes/client-node
 import { FREEZE_ANNOTATION } from '../../chaos/guardrails/file.ts';
 import { follow } from './follow.ts';
 
-/** An API server that is slowed on purpose, or restarted, may take some seconds to take a connection back. */
-const BLIND_FOR_MS = 15_000;
-/** Of that, in which a watch must say something: one that hangs is to be noticed, and opened anew, well before. */
-const QUIET_SHARE = 1 / 3;
+/** Since the last word. An API server that is slowed on purpose, or restarted, may take some seconds to take a connection back. */
+const BLIND_FOR_MS = 20_000;
+/** Of that, in which a watch must say something: one that hangs is to be noticed, and opened anew, well before. Namespaces hardly ever change. */
+const QUIET_SHARE = 1 / 4;
 
 export interface FreezeWatch {
   /** Why it is frozen, or nobody can see whether it is; or undefined. */

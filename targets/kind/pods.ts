@@ -17,8 +17,11 @@ export type Labelled = Readonly<Record<string, Record<string, string>>>;
 /** Of those of which there are many. */
 const LOG_NAMES: Readonly<Record<string, string>> = { build: 'builds', function: 'functions' };
 
-/** A watch that is cut and comes back at once tells what it missed within this time, ms: nobody was blind. */
-const BACK_WITHIN_MS = 1000;
+/**
+ * A watch that is cut and comes back at once tells what it missed within this time, ms: nobody was blind. client-node itself waits a second
+ * before it opens one anew that the server has ended (cache.js, ListWatch, reconnectDelayMs).
+ */
+const BACK_WITHIN_MS = 2500;
 
 export interface PodWatch {
   /** Instances by function: pods that run, or are about to; those on their way out are not counted. @param which all without it */

@@ -84,13 +84,18 @@ describe('what a run of the reference platform needs', () => {
         'watch namespaces.',
         'delete namespaces. of knative-lambda',
         'watch pods. in knative-lambda',
-        'get pods/log. in knative-lambda',
-        'watch events. in knative-lambda',
         'create pods/exec. in knative-lambda',
       ]),
     );
     expect(wanted).not.toContain('patch jobs.batch in knative-lambda');
     expect(lines(whole([], true))).toContain('patch jobs.batch in knative-lambda');
+  });
+
+  it('gives what a run can do without, and does not ask for it', () => {
+    const { rights, wished, made } = whole();
+    const given = beforehand({ rights, wished, made }).flatMap(({ resources }) => resources);
+    expect(given).toEqual(expect.arrayContaining(['pods/log', 'events']));
+    expect(rights.flatMap(({ resources }) => resources)).not.toContain('pods/log');
   });
 
   it('asks nothing twice, and so little that it costs nearly nothing', () => {

@@ -39,6 +39,8 @@ export function runRights({ namespace, manifests, faults, loadPods, besides }: W
       ...(loadPods ? [within(namespace, 'batch', 'jobs', 'create', 'patch', 'get', 'list', 'watch')] : []),
       ...besides,
     ]),
+    // log-keeper.ts, history.ts
+    wished: [within(namespace, '', 'pods/log', 'get'), within(namespace, '', 'events', 'list', 'watch')],
     made: [...new Set([namespace, ...brought])],
   };
 }
@@ -60,14 +62,12 @@ function always(namespace: string, account: string): Right[] {
     { group: '', resources: ['nodes'], verbs: ['list'] },
     // Faults act as this account (common.ts).
     { ...inside('', 'serviceaccounts', 'impersonate'), names: [account] },
-    // Who lives, for how long, and what was said of it (pods.ts, log-keeper.ts, history.ts).
+    // Who lives, and for how long (pods.ts).
     inside('', 'pods', 'get', 'list', 'watch'),
-    inside('', 'pods/log', 'get'),
-    inside('', 'events', 'list', 'watch'),
-    // Whether it is up, and how it is reached (common.ts). Kubernetes asks for `get` where kubectl speaks WebSocket.
+    // Whether it is up, and how it is reached (common.ts).
     inside('apps', 'deployments', 'get', 'list', 'watch'),
     inside('', 'services', 'list'),
-    inside('', 'pods/exec', 'create', 'get'),
+    inside('', 'pods/exec', 'create'),
   ];
 }
 
@@ -124,8 +124,8 @@ function given({ kind, metadata: { namespace }, rules }: Manifest): Right[] {
  * As RBAC objects can give them before the run: no Role can be in a namespace that is not there, so that what is needed in those that the
  * run makes is to be given in all.
  */
-export function beforehand({ rights, made }: RunRights): Right[] {
-  return rights.map(({ namespace, ...right }) =>
+export function beforehand({ rights, wished, made }: RunRights): Right[] {
+  return [...rights, ...wished].map(({ namespace, ...right }) =>
     namespace === undefined || made.includes(namespace) ? right : { ...right, namespace },
   );
 }
