@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { codeKey, passedInARow, recordedRounds, recordRound, type SoakRound } from './soak-row.ts';
+import { codeKey, isPassed, passedInARow, recordedRounds, recordRound, type SoakRound } from './soak-row.ts';
 
 let project: string;
 beforeEach(() => {
@@ -60,9 +60,25 @@ describe.skipIf(spawnSync('git', ['--version']).status !== 0)('what a row is cou
     expect(codeKey(project)).toBeUndefined();
   });
 
-  it('says so where there is no repository', () => {
+  it('is none when something that runs was renamed from a document', () => {
+    commit('docs/plan.md', 'enough text to be known again');
+    git('mv', 'docs/plan.md', 'engine/plan.ts');
+    expect(codeKey(project)).toBeUndefined();
+  });
+
+  it('is none where there is no repository', () => {
     rmSync(join(project, '.git'), { recursive: true });
-    expect(() => codeKey(project)).toThrow('a soak counts by what git has');
+    expect(codeKey(project)).toBeUndefined();
+  });
+});
+
+describe('a round', () => {
+  it('passes when all that was to run has passed, and not when some of it left no verdict', () => {
+    expect(isPassed([0, 0], ['pass', 'pass', 'pass'], 3)).toBe(true);
+    expect(isPassed([0, 0], ['pass', 'pass'], 3)).toBe(false);
+    expect(isPassed([], [], 3)).toBe(false);
+    expect(isPassed([0, 2], ['pass', 'pass', 'pass'], 3)).toBe(false);
+    expect(isPassed([0, 0], ['pass', 'unknown', 'pass'], 3)).toBe(false);
   });
 });
 

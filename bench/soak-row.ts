@@ -25,25 +25,23 @@ export type SoakRound = z.infer<typeof soakRound>;
 const BESIDE = /^(docs|test|bench|\.ci)\/|\.test\.ts$|\.md$|^\./;
 
 /**
- * One key for all files in git that a run can depend on. Changes that are in no commit make it undefined: nobody could tell later what ran.
- * @throws Error when the project is in no git repository
+ * One key for all files in git that a run can depend on. Undefined where git does not have them, or not as they are now: nobody could tell
+ * later what ran.
  */
 export function codeKey(project: string): string | undefined {
-  const changed = lines(project, 'status', '--porcelain', '--untracked-files=all').map((line) =>
-    line.slice(3),
-  );
-  if (changed.some((file) => !BESIDE.test(file))) return undefined;
-  const files = lines(project, 'ls-tree', '-r', 'HEAD').filter(
-    (line) => !BESIDE.test(line.split('\t')[1] ?? ''),
-  );
+  // A file that was renamed is two: its old name may be that of a document.
+  const changed = lines(project, 'status', '--porcelain', '--untracked-files=all', '--no-renames');
+  const tracked = lines(project, 'ls-tree', '-r', 'HEAD');
+  if (changed === undefined || tracked === undefined) return undefined;
+  if (changed.some((line) => !BESIDE.test(line.slice(3)))) return undefined;
+  const files = tracked.filter((line) => !BESIDE.test(line.split('\t')[1] ?? ''));
   return createHash('sha256').update(files.join('\n')).digest('hex').slice(0, 12);
 }
 
-function lines(project: string, ...args: string[]): string[] {
-  const { status, stdout, stderr, error } = spawnSync('git', ['-C', project, ...args], { encoding: 'utf8' });
-  if (status !== 0)
-    throw new Error(`git ${args[0]}: ${error?.message ?? stderr.trim()}: a soak counts by what git has`);
-  return stdout.split('\n').filter(Boolean);
+/** @returns undefined when git is not here, or the project in none of its repositories */
+function lines(project: string, ...args: string[]): string[] | undefined {
+  const { status, stdout } = spawnSync('git', ['-C', project, ...args], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n').filter(Boolean) : undefined;
 }
 
 /** The rounds on record, oldest first. @throws Error on a line that is none: a row with a hole in it is no row */
@@ -59,6 +57,15 @@ export function recordRound(file: string, round: SoakRound): void {
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, `${JSON.stringify(round)}\n`);
 }
+
+/**
+ * Whether all that was to run was run, and passed.
+ * @param codes exit codes of the commands @param verdicts of the bundles that they left @param scenarios how many there should be
+ */
+export const isPassed = (codes: readonly number[], verdicts: readonly string[], scenarios: number): boolean =>
+  codes.every((code) => code === 0) &&
+  verdicts.length === scenarios &&
+  verdicts.every((verdict) => verdict === 'pass');
 
 /** How many rounds of this code on this target passed without one between them that did not, up to the newest. */
 export function passedInARow(rounds: readonly SoakRound[], code: string, target: string): number {

@@ -12,8 +12,10 @@ import { shippedScenarios } from '../engine/catalog.ts';
 import type { VerdictDocument } from '../evidence/verdict.ts';
 import { kindCache } from '../kind/cache.ts';
 import { choose, INTERRUPTED, runsOf } from '../scripts/pace.ts';
-import { codeKey, passedInARow, recordedRounds, recordRound } from './soak-row.ts';
+import { codeKey, isPassed, passedInARow, recordedRounds, recordRound } from './soak-row.ts';
 
+/** Exit code of a plan or a usage that was refused: nothing was run. */
+const REFUSED = 64;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const [, , wanted = '10', target = 'local'] = process.argv;
 const rounds = Number(wanted);
@@ -21,12 +23,13 @@ if (!(Number.isInteger(rounds) && rounds > 0) || !['local', 'kind'].includes(tar
   console.error(`soak: expected a number of rounds and local or kind, got ${wanted} ${target}`);
   process.exit(64);
 }
-const runs = target === 'kind' ? runsOf(choose('').chosen) : [[...shippedScenarios().keys()]];
+const scenarios = target === 'kind' ? choose('').chosen : [...shippedScenarios().keys()];
+const runs = target === 'kind' ? runsOf(scenarios) : [scenarios];
 const out = mkdtempSync(join(tmpdir(), 'faultline-soak-'));
 const record = join(dirname(kindCache()), 'soak.ndjson');
 const code = codeKey(ROOT);
 if (code === undefined)
-  console.log('changes that are in no commit: these rounds count for no row that others are added to');
+  console.log('not as git has it: these rounds count for no row that others are added to');
 let failed = 0;
 for (let round = 1; round <= rounds; round++) {
   const began = performance.now();
@@ -41,7 +44,7 @@ for (let round = 1; round <= rounds; round++) {
       }).status ?? INTERRUPTED,
   );
   // Says nothing about the platform, so it is on no record.
-  if (codes.includes(INTERRUPTED)) process.exit(INTERRUPTED);
+  for (const none of [INTERRUPTED, REFUSED]) if (codes.includes(none)) process.exit(none);
   const verdicts = readdirSync(directory, { withFileTypes: true })
     .filter((entry) => existsSync(join(directory, entry.name, 'verdict.json')))
     .map(
@@ -49,14 +52,15 @@ for (let round = 1; round <= rounds; round++) {
         JSON.parse(readFileSync(join(directory, entry.name, 'verdict.json'), 'utf8')) as VerdictDocument,
     );
   const bad = verdicts.filter((v) => v.verdict !== 'pass');
-  const passed = codes.every((exit) => exit === 0) && bad.length === 0;
+  const said = verdicts.map(({ verdict }) => verdict);
+  const passed = isPassed(codes, said, scenarios.length);
   if (!passed) failed++;
   const seconds = Math.round((performance.now() - began) / 1000);
   // One that was changed under way is no round of either code.
   if (code !== undefined && codeKey(ROOT) === code)
     recordRound(record, { code, target, began: beganAt, seconds, scenarios: verdicts.length, passed });
   console.log(
-    `round ${round}: exit ${codes.join(', ')}, ${verdicts.length} scenarios in ${seconds} s${bad.map((v) => `\n  ${v.run.scenario} ${v.verdict}: ${v.reasons.join('\n    ')}`).join('')}`,
+    `round ${round}: exit ${codes.join(', ')}, ${verdicts.length} of ${scenarios.length} scenarios in ${seconds} s${bad.map((v) => `\n  ${v.run.scenario} ${v.verdict}: ${v.reasons.join('\n    ')}`).join('')}`,
   );
 }
 console.log(`${rounds} rounds: ${failed === 0 ? 'all passed' : `${failed} NOT passed`}; bundles in ${out}`);
