@@ -14,7 +14,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RefusedError } from '../base/errors.ts';
 import { kindCache } from './cache.ts';
-import { clusterStands, createCluster, forgetCluster, keepKubectl, kubeconfigPath } from './cluster.ts';
+import {
+  clusterStands,
+  createCluster,
+  forgetCluster,
+  keepKubectl,
+  kubeconfigPath,
+  removeNodes,
+} from './cluster.ts';
 import { FakeEngine } from './fake-engine.ts';
 
 let directory: string;
@@ -110,4 +117,17 @@ it.each([
   writeFileSync(kubeconfigPath(), 'of a cluster that is gone');
   expect(await clusterStands(asked)).toBe(stands);
   expect(asked.calls).toEqual(['ps --quiet --filter label=io.x-k8s.kind.cluster=faultline']);
+});
+
+it('loses its nodes with the engine, also those that have ended: an engine starts them anew', async () => {
+  const ended = ['0123456789ab', 'ba9876543210'];
+  const asked = new FakeEngine((call) => (/^ps .*--all\b/.test(call) ? ended.join('\n') : undefined));
+  expect(await removeNodes(asked)).toBe(true);
+  expect(asked.calls.at(-1)).toBe(`rm --force --volumes ${ended.join(' ')}`);
+});
+
+it('of which an engine has none', async () => {
+  const asked = new FakeEngine();
+  expect(await removeNodes(asked)).toBe(false);
+  expect(asked.calls).toHaveLength(1);
 });
