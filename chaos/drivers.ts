@@ -64,9 +64,12 @@ export interface NetworkDriver {
   reach(component: string): Promise<Reach>;
 }
 
+/** By how much is asked: at most `ratePerSecond` requests, with bursts of `burst`. Or however little is asked: of each so many requests one. */
+export type RegistryLimit = { ratePerSecond: number; burst: number } | { refuseOneIn: number };
+
 export interface ThrottleDriver {
-  /** At most `ratePerSecond` requests with bursts of `burst`; above: 429 as ECR answers. */
-  set(limit: { ratePerSecond: number; burst: number }): Promise<void>;
+  /** What is above is answered 429, as ECR does. */
+  set(limit: RegistryLimit): Promise<void>;
   /** Every connection is cut without an answer. */
   cutOff(): Promise<void>;
   /** Ends `set` and `cutOff`. */

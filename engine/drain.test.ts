@@ -37,6 +37,9 @@ it('waits for who hears of results and is away: what the platform did meanwhile 
   const { written, ms } = await drained(200, 100, 2200, 2000);
   expect(written.at(-1)).toEqual({ type: 'drain.ended', outstanding: 0, timedOut: false });
   expect(ms).toBeLessThan(5000);
+  // Of much, the last is heard some time after the first.
+  const { written: much } = await drained(200, 100, 4000, 2000);
+  expect(much.at(-1)).toEqual({ type: 'drain.ended', outstanding: 0, timedOut: false });
   // Not when somebody waits.
   const { written: hurried } = await drained(200, 0, 2200, 2000);
   expect(hurried.at(-1)).toEqual({ type: 'drain.ended', outstanding: 1, timedOut: true });

@@ -14,6 +14,8 @@ const AFTER_MS = 1000;
 
 /** Who hears of results may be away itself; what came meanwhile it hears when it is back. */
 const BACK_WITHIN_MS = 10_000;
+/** How long it may take to hear all that. */
+const HEARD_WITHIN_MS = 10_000;
 
 /** @param scrapeMs how long a scrape is waited for besides; 0: who waits has no time for it, nor for a tap that is away */
 export async function drain(
@@ -34,8 +36,8 @@ export async function drain(
   await sleep(AFTER_MS + scrapeMs);
   if (!tap.listening() && scrapeMs > 0) {
     await until(() => tap.listening(), BACK_WITHIN_MS);
+    await until(isPaid, HEARD_WITHIN_MS);
     await sleep(AFTER_MS);
-    isPaid();
   }
   journal.write({ type: 'drain.ended', outstanding: owed.length, timedOut: owed.length > 0 });
 }

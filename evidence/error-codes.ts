@@ -1,6 +1,7 @@
 /**
  * Why a request had no answer, in words. The column error_code of requests.parquet has k6's `response.error_code`; its source is
- * k6 1.8.1, lib/netext/httpext/error_codes.go. Of an answer of 400 and more k6 makes 1000 + its status; those are not in the column.
+ * k6 1.8.1, lib/netext/httpext/error_codes.go; but a timeout of a request that had no connection yet, to k6 a 1050 as well, is a 1211
+ * (scenarios/k6/request.ts). Of an answer of 400 and more k6 makes 1000 + its status; those are not in the column.
  */
 
 /** [from, to, words], both ends included. The first that fits: what k6 tells apart stands before the family that it belongs to. */

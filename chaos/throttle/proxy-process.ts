@@ -2,20 +2,23 @@
  * A reverse proxy before the registry that can throttle as Amazon ECR does. Always in the path, so that switching the
  * fault on changes nothing but the limit. Environment: LISTEN_HOST (127.0.0.1), LISTEN_PORT,
  * UPSTREAM (host:port), CONTROL_PORT.
- * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"} or {"gone":true}, DELETE /, GET / -> {"throttled"}: refused so far,
- * the probe's own left out.
+ * Control (127.0.0.1 only): PUT / {"ratePerSecond","burst"}, {"refuseOneIn"} or {"gone":true}, DELETE /, GET / -> {"throttled"}:
+ * refused so far, the probe's own left out.
  */
 import { Agent, createServer, request } from 'node:http';
+import type { RegistryLimit } from '../drivers.ts';
 import { PROBE_HEADER } from './client.ts';
+import { RefusedShare } from './refused-share.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 const [upstreamHost, upstreamPort] = String(process.env.UPSTREAM).split(':') as [string, string];
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 /** Source of status, code and text: ECR's answer to docker push over its limits ("toomanyrequests: Rate exceeded"). */
 const BODY = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'Rate exceeded' }] });
-let bucket: TokenBucket | undefined;
-/** Of the probe, which must neither take the platform's share nor be seen by it; the same limit. */
-let probeBucket: TokenBucket | undefined;
+type Limit = TokenBucket | RefusedShare;
+let limit: Limit | undefined;
+/** Of the probe, which must neither take the platform's share nor be seen by it: as much, on its own. */
+let probeLimit: Limit | undefined;
 let gone = false;
 let throttled = 0;
 
@@ -25,8 +28,8 @@ const proxy = createServer((incoming, outgoing) => {
     return;
   }
   const isProbe = incoming.headers[PROBE_HEADER] !== undefined;
-  const limit = isProbe ? probeBucket : bucket;
-  if (limit && !limit.take(performance.now())) {
+  const mine = isProbe ? probeLimit : limit;
+  if (mine && !mine.take(performance.now())) {
     if (!isProbe) throttled++;
     // The body of a refused upload is read and dropped: closing early would look like a network fault.
     incoming.resume();
@@ -64,20 +67,23 @@ const control = createServer((incoming, outgoing) => {
   incoming.on('data', (chunk) => (text += chunk));
   incoming.on('end', () => {
     if (incoming.method === 'PUT') {
-      const wanted = JSON.parse(text) as { ratePerSecond: number; burst: number } | { gone: true };
+      const wanted = JSON.parse(text) as RegistryLimit | { gone: true };
       if ('gone' in wanted) gone = true;
-      else
-        [bucket, probeBucket] = [0, 1].map(
-          () => new TokenBucket(wanted.ratePerSecond, wanted.burst, performance.now()),
-        );
+      else [limit, probeLimit] = [limitOf(wanted), limitOf(wanted)];
     } else if (incoming.method === 'DELETE') {
-      bucket = undefined;
-      probeBucket = undefined;
+      limit = undefined;
+      probeLimit = undefined;
       gone = false;
     }
     outgoing.end(JSON.stringify({ throttled }));
   });
 });
+
+function limitOf(wanted: RegistryLimit): Limit {
+  return 'refuseOneIn' in wanted
+    ? new RefusedShare(wanted.refuseOneIn)
+    : new TokenBucket(wanted.ratePerSecond, wanted.burst, performance.now());
+}
 
 proxy.listen(Number(process.env.LISTEN_PORT), process.env.LISTEN_HOST ?? '127.0.0.1');
 control.listen(Number(process.env.CONTROL_PORT), '127.0.0.1');

@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePorts } from '../../base/ports.ts';
+import type { Abilities, FaultParams } from '../fault.ts';
 import { registryGone } from '../faults/registry-gone.ts';
 import { registryThrottled } from '../faults/registry-throttled.ts';
 import { throttleClient } from './client.ts';
+import { RefusedShare } from './refused-share.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 describe('TokenBucket', () => {
@@ -19,6 +21,27 @@ describe('TokenBucket', () => {
     const bucket = new TokenBucket(10, 2, 0);
     expect([60_000, 60_000, 60_000].map((t) => bucket.take(t))).toEqual([true, true, false]);
   });
+});
+
+describe('RefusedShare', () => {
+  const refused = (oneIn: number, requests: number) => {
+    const share = new RefusedShare(oneIn);
+    return Array.from({ length: requests }, (_, i) => (share.take() ? [] : [i])).flat();
+  };
+  it('refuses the share, the same requests each time', () => {
+    expect(refused(20, 20_000)).toHaveLength(1000);
+    expect(refused(20, 200)).toEqual(refused(20, 200));
+  });
+  it.each([2, 14, 20, 100])(
+    'refuses one in %d surely among so many, and at no place that could be foreseen',
+    (oneIn) => {
+      const at = refused(oneIn, oneIn * 1000);
+      const apart = at.slice(1).map((place, i) => place - (at[i] as number));
+      expect(Math.max(...apart)).toBeLessThanOrEqual(RefusedShare.surelyAmong(oneIn));
+      // Nearly every distance from one to the next comes up: who asks again after any time may be refused again.
+      expect(new Set(apart).size).toBeGreaterThan(oneIn * 1.4);
+    },
+  );
 });
 
 describe('registry-throttled through the real proxy', () => {
@@ -72,6 +95,32 @@ describe('registry-throttled through the real proxy', () => {
     await fault.revert();
     expect((await fault.probe()).seen).toBe(false);
     expect(await throttle.throttled()).toBe(1);
+  });
+
+  it('refuses a share of all requests, at whatever pace they come', async () => {
+    const before = await throttle.throttled();
+    const fault = registryThrottled.arm('s', { refuseOneIn: 4 }, { throttle });
+    expect((await fault.probe()).seen).toBe(false);
+    await fault.inject(() => {});
+    expect(await fault.probe()).toMatchObject({ seen: false, detail: expect.stringMatching(/own 0$/) });
+    const answers = [];
+    for (let i = 0; i < 40; i++) answers.push((await fetch(`${throttle.registryUrl}/v2/`)).status);
+    expect(answers.filter((status) => status === 429)).toHaveLength(10);
+    expect(await fault.probe()).toMatchObject({ seen: true, detail: expect.stringMatching(/own 10$/) });
+    await fault.revert();
+    expect((await fault.probe()).seen).toBe(false);
+    expect(await throttle.throttled()).toBe(before + 10);
+  });
+
+  it.each([
+    [{}, /"ratePerSecond" is missing/],
+    [{ ratePerSecond: 1 }, /"burst" is missing/],
+    [{ refuseOneIn: 5, burst: 1 }, /"refuseOneIn" and "burst" are two ways to throttle: expected one/],
+    [{ refuseOneIn: 1 }, /expected more than 1/],
+    [{ refuseOneIn: 2.5 }, /"refuseOneIn" is 2.5: expected a whole number/],
+    [{ refuseOneIn: '5' }, /is a string: expected a number/],
+  ])('refuses the parameters %j', (params, why) => {
+    expect(registryThrottled.refuse(params as FaultParams, { throttle: true } as Abilities)).toMatch(why);
   });
 
   it('gives no answer at all while the registry is gone, and then again', async () => {

@@ -1,7 +1,9 @@
 /** Real k6 against a small server in this process. Rates are low, so that a busy machine does not decide. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -247,6 +249,42 @@ test('a request that takes longer than its timeout is a timeout; one that is ref
   ]);
   for (const r of rows.filter((r) => r.stream === 'slow'))
     expect((r.done_us ?? 0) - (r.sent_us ?? 0)).toBeGreaterThanOrEqual(299_000);
+});
+
+test('a timeout is told apart by whether there was a connection', async () => {
+  answer = () => {};
+  // Its kernel takes as many connections as fit in the queue, and drops the first packet of all others: nobody is there.
+  await writeFile(
+    join(dir, 'deaf.cjs'),
+    `const server = require('node:net').createServer();
+     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () =>
+       process.send(server.address().port, () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)));`,
+  );
+  const deaf = fork(join(dir, 'deaf.cjs'));
+  const [port] = (await once(deaf, 'message')) as [number];
+  const waiting = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  await sleep(200);
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const connected = stream('connected', 'events', [['baseline', 1000, 3]], { timeoutMs: 300 });
+    const nobody = stream('nobody', 'invocations', [['baseline', 1000, 3]], {
+      timeoutMs: 300,
+      params: { prefix: 'fn' },
+    });
+    const load = await start([connected, nobody], {
+      endpoints: { RECEIVER_URL: url, GATEWAY_URL: `http://127.0.0.1:${port}` },
+    });
+    const origin = await load.begin();
+    expect((await load.done).exitCode).toBe(0);
+    const { rows } = await imported(load, [connected, nobody], origin);
+    expect(rows.map((r) => [r.stream, r.outcome, r.error_code])).toEqual([
+      ...Array(3).fill(['connected', 'timeout', 1050]),
+      ...Array(3).fill(['nobody', 'timeout', 1211]),
+    ]);
+  } finally {
+    for (const socket of waiting) socket.destroy();
+    deaf.kill('SIGKILL');
+  }
 });
 
 test('a connection that is closed without an answer, one that is reset, and an answer that is an error are told apart', async () => {

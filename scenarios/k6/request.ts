@@ -23,6 +23,8 @@ const { begin, end } = faultline;
 
 /** k6's code for a request that took longer than its timeout. https://grafana.com/docs/k6/latest/javascript-api/error-codes/ */
 const TIMED_OUT = 1050;
+/** k6's code for a connection that took too long to open. */
+const TIMED_OUT_CONNECTING = 1211;
 
 /** k6 runs nothing shorter than this, ms. */
 const SHORTEST_SCENARIO_MS = 1000;
@@ -115,15 +117,18 @@ export function send(make: (segment: SegmentConfig) => Script): void {
     // Only the gateway starts functions.
     if (status === ACCEPTED && request.expect === ACCEPTED) end(status, 'ok', false);
     else if (status > 0) end(status, status === request.expect ? 'ok' : 'failed', isCold(response));
-    else unanswered(response?.error_code);
+    else unanswered(response);
   }
 }
 
 type Response = RefinedResponse<ResponseType | undefined> | undefined;
 
-/** @param errorCode why, in k6's words (evidence/error-codes.ts has ours); undefined: the script itself failed */
-function unanswered(errorCode: number | undefined): void {
-  end(0, errorCode === TIMED_OUT ? 'timeout' : 'failed', false, errorCode);
+/** @param response with k6's code for why (evidence/error-codes.ts has it in words); undefined: the script itself failed */
+function unanswered(response: Response): void {
+  const code = response?.error_code;
+  if (code !== TIMED_OUT) end(0, 'failed', false, code);
+  // When the request's time is over, k6 says the same of who did not answer and of who was not there. Of these it has no address.
+  else end(0, 'timeout', false, response?.remote_ip ? code : TIMED_OUT_CONNECTING);
 }
 
 function isCold(response: Response): boolean {
