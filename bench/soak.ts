@@ -1,16 +1,16 @@
 /**
  * The shipped scenarios again and again on the healthy reference platform: every run must pass. A judge that raises false alarms
  * is found here. On `kind` (make cluster) they are those of `make e2e`. Usage: node bench/soak.ts [rounds] [local|kind]
- * Rounds of the same code add up (soak-row.ts), in `${XDG_CACHE_HOME:-~/.cache}/faultline/soak.ndjson`: how many passed in a row is said at the end.
+ * Rounds of the same code add up (soak-row.ts), in `bench/soak.ndjson`: how many passed in a row is said at the end. Commit that file, failed
+ * rounds and all: those of other days and machines go on from there.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { shippedScenarios } from '../engine/catalog.ts';
 import type { VerdictDocument } from '../evidence/verdict.ts';
-import { kindCache } from '../kind/cache.ts';
 import { choose, INTERRUPTED, runsOf } from '../scripts/pace.ts';
 import { codeKey, isPassed, passedInARow, recordedRounds, recordRound } from './soak-row.ts';
 
@@ -26,7 +26,7 @@ if (!(Number.isInteger(rounds) && rounds > 0) || !['local', 'kind'].includes(tar
 const scenarios = target === 'kind' ? choose('').chosen : [...shippedScenarios().keys()];
 const runs = target === 'kind' ? runsOf(scenarios) : [scenarios];
 const out = mkdtempSync(join(tmpdir(), 'faultline-soak-'));
-const record = join(dirname(kindCache()), 'soak.ndjson');
+const record = join(ROOT, 'bench/soak.ndjson');
 const code = codeKey(ROOT);
 if (code === undefined)
   console.log('not as git has it: these rounds count for no row that others are added to');

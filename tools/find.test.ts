@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => machine[Symbol.dispose]());
 
 const k6 = (version: string) =>
-  `echo "k6 v${version} (go1.26.0, linux/amd64) Extensions: y.New , records4 [output]"`;
+  `echo "k6 v${version} (go1.26.0, linux/amd64) Extensions: y.New , records5 [output]"`;
 
 describe('findTool', () => {
   it('takes the tool on PATH when its version will do', async () => {

@@ -130,8 +130,8 @@ export const PINS: Record<ToolName, ToolPin> = {
     need: 'run',
     commands: ['k6'],
     // Stock k6 will not do: it does not list the output that writes the records.
-    version: [{ args: ['version'], pattern: /k6(?:\.exe)? v(\d+(?:\.\d+)+).*\srecords4 \[output\]/s }],
-    tells: 'its version and the output records4 of tools/k6',
+    version: [{ args: ['version'], pattern: /k6(?:\.exe)? v(\d+(?:\.\d+)+).*\srecords5 \[output\]/s }],
+    tells: 'its version and the output records5 of tools/k6',
     minimum: '1.8.1',
     go: { package: 'go.k6.io/k6', module: 'tools/k6', binary: 'k6', version: '1.8.1' },
   },

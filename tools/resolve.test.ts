@@ -39,7 +39,7 @@ function fakeApt(body = INSTALL_PACKAGES): void {
   writeFileSync(join(machine.directory, 'var/lib/apt/lists/main_Packages'), '');
 }
 
-const K6 = 'k6 v1.8.1 (x) Extensions: y.New , records4 [output]';
+const K6 = 'k6 v1.8.1 (x) Extensions: y.New , records5 [output]';
 
 /** A Go that "builds" k6 or versitygw. */
 function fakeGo(version = '1.24.0', body = ''): void {

@@ -32,7 +32,7 @@ export function k6Arguments(call: K6Call): string[] {
     // k6 warns about every failed request; the records have those already.
     ...['--log-output', `file=${call.log},level=error`],
     // An output of ours: tools/k6/records.
-    ...(call.rawFile === undefined ? [] : ['--out', `records4=${call.rawFile}`]),
+    ...(call.rawFile === undefined ? [] : ['--out', `records5=${call.rawFile}`]),
     ...(call.shard === undefined ? [] : shardArguments(call.shard)),
     ...Object.entries(call.env).flatMap(([name, value]) => ['-e', `${name}=${value}`]),
     call.script,

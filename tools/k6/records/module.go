@@ -26,9 +26,10 @@ func (rootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 
 // moduleOfVU is used by one VU, which has one request at a time.
 type moduleOfVU struct {
-	vu   modules.VU
-	n    uint64
-	sent time.Time
+	vu        modules.VU
+	n         uint64
+	sent      time.Time
+	transport http.RoundTripper
 }
 
 // Exports has the functions in the form that the interpreter calls without reflection.
@@ -38,12 +39,13 @@ func (m *moduleOfVU) Exports() modules.Exports {
 
 // idleTimeout is after how long Go's own default client closes a connection that it did not need. k6 never does: a VU that
 // rested for minutes would find out only then that the other side is gone, and count it against a platform that is whole again.
+// Each connection has its own time: a VU that sends to another host meanwhile, for another scenario, does not rest, but they do.
 const idleTimeout = 90 * time.Second
 
-// closeIdle closes the connections of a VU whose last request was sent that long ago.
-func closeIdle(transport http.RoundTripper, rested time.Duration) {
-	if closer, ok := transport.(interface{ CloseIdleConnections() }); ok && rested > idleTimeout {
-		closer.CloseIdleConnections()
+// limitIdle must be called before the transport has sent anything.
+func limitIdle(roundTripper http.RoundTripper, after time.Duration) {
+	if transport, ok := roundTripper.(*http.Transport); ok {
+		transport.IdleConnTimeout = after
 	}
 }
 
@@ -51,11 +53,11 @@ func closeIdle(transport http.RoundTripper, rested time.Duration) {
 func (m *moduleOfVU) begin(sobek.FunctionCall) sobek.Value {
 	state := m.vu.State()
 	m.n = state.GetScenarioGlobalVUIter()
-	now := time.Now()
-	if !m.sent.IsZero() {
-		closeIdle(state.Transport, now.Sub(m.sent))
+	if m.transport != state.Transport {
+		m.transport = state.Transport
+		limitIdle(m.transport, idleTimeout)
 	}
-	m.sent = now
+	m.sent = time.Now()
 	return m.vu.Runtime().ToValue(int64(m.n))
 }
 

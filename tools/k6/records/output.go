@@ -10,7 +10,7 @@ import (
 
 // Name is what --out calls the output. Who changes this module raises its number, so that a k6 that was built before is
 // not taken for this one (tools/pins.ts asks `k6 version`, scripts/go.test.ts sees to the number).
-const Name = "records4"
+const Name = "records5"
 
 func init() {
 	output.RegisterExtension(Name, NewOutput)

@@ -78,7 +78,7 @@ func TestAFullDiskIsAnErrorAtTheEnd(t *testing.T) {
 }
 
 func TestWithoutAFileItIsRefused(t *testing.T) {
-	if _, err := NewOutput(output.Params{}); err == nil || !strings.Contains(err.Error(), "--out records4=FILE") {
+	if _, err := NewOutput(output.Params{}); err == nil || !strings.Contains(err.Error(), "--out records5=FILE") {
 		t.Fatalf("got %v", err)
 	}
 }
