@@ -9,6 +9,7 @@ import type { Source } from '../events/commands.ts';
 import { Cluster, condition, type KubeObject, type Watching } from '../kubernetes/cluster.ts';
 import { untilAnswered } from '../kubernetes/until-answered.ts';
 import type { JobSpec } from './job.ts';
+import { kanikoRefusal, type Refusal } from './kaniko-refusal.ts';
 import { CANCELLED, type JobEnd, type Jobs } from './run-job.ts';
 import { endOf, storeSource } from './source.ts';
 
@@ -32,7 +33,7 @@ export interface KanikoConfig {
 type Retry = { attempt: number; reason: string; delayMs: number };
 
 /** How one Job ended; `registry` is worth another. */
-type Attempt = JobEnd | { type: 'registry'; message: string };
+type Attempt = JobEnd | ({ type: 'registry' } & Refusal);
 
 export function kanikoJobs(config: KanikoConfig): Jobs {
   const cluster = new Cluster(config.namespace);
@@ -93,8 +94,7 @@ export function kanikoJobs(config: KanikoConfig): Jobs {
           if (end.type === 'crashed') afterCrash.set(spec.id, n + 1);
           else afterCrash.delete(spec.id);
           if (end.type !== 'registry') return end;
-          const throttled = /\b429\b|TOOMANYREQUESTS/.test(end.message);
-          if (n >= spec.maxAttempts || (throttled && spec.giveUpOn429))
+          if (n >= spec.maxAttempts || (end.throttled && spec.giveUpOn429))
             return { type: 'failed', reason: 'registry', message: end.message, attempts: n };
           const delayMs = Math.round(fullJitter(n - 1, spec.baseMs, spec.maxMs));
           onRetry({ type: 'retry', attempt: n, reason: end.message, delayMs });
@@ -146,7 +146,7 @@ async function resultOf(cluster: Cluster, job: KubeObject): Promise<Attempt> {
   }
   if (kaniko.reason === 'OOMKilled' || kaniko.exitCode >= 128)
     return { type: 'crashed', message: `Kaniko: ${kaniko.reason}, exit code ${kaniko.exitCode}` };
-  return { type: 'registry', message: last(kaniko.message) };
+  return { type: 'registry', ...kanikoRefusal(kaniko.message) };
 }
 
 function last(text: string | undefined): string {
