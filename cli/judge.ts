@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { RefusedError } from '../base/errors.ts';
+import { EvidenceError, RefusedError } from '../base/errors.ts';
 import { FILES } from '../evidence/tables.ts';
 import { EXIT_CODE } from '../evidence/verdict.ts';
 import { renderVerdictTable } from '../reports/index.ts';
@@ -16,7 +16,11 @@ export const judgeCommand: CommandModule<object, { bundle: string; json: boolean
       .option('json', { type: 'boolean', default: false, describe: 'Print the verdict document' }) as never,
   async handler({ bundle, json }) {
     requireBundle(bundle);
-    const verdict = await judge(bundle);
+    const verdict = await judge(bundle).catch((error: unknown) => {
+      // What an earlier judgement said would stay as if this bundle still showed it.
+      if (error instanceof EvidenceError) rmSync(join(bundle, FILES.verdict), { force: true });
+      throw error;
+    });
     writeVerdict(bundle, verdict);
     process.stdout.write(json ? serializeVerdict(verdict) : `${renderVerdictTable([verdict])}\n`);
     process.exitCode = EXIT_CODE[verdict.verdict];

@@ -6,6 +6,7 @@ import { CloudEvent } from 'cloudevents';
 import { z } from 'zod';
 import { LedgerCounts, Verdict, VerdictDocument } from '../evidence/verdict.ts';
 import type { Outcome } from './bundle.ts';
+import { goneCheck } from './gone.ts';
 
 export const RUN_FINISHED = 'dev.faultline.run.finished';
 
@@ -13,7 +14,7 @@ export const RUN_FINISHED = 'dev.faultline.run.finished';
 export const RunFinished = z.strictObject({
   version: z.literal(1),
   verdict: Verdict,
-  /** At most 20. */
+  /** At most 20. On a pass only that evidence went after it was judged (gone.ts). */
   reasons: z.array(z.string()),
   run: VerdictDocument.shape.run,
   /** Checks that count, by what came out; `informational` are in none of the others. */
@@ -48,8 +49,11 @@ export type ResultEvent = z.infer<typeof ResultEvent>;
  * Same bundle, same event: `id` is the run's, so that a broker may drop what it had already.
  * @throws ValidationError of `cloudevents` when it is no valid event; ZodError when its data does not match.
  */
-export function resultEvent({ id, verdict: v }: Outcome): ResultEvent {
-  const counted = v.checks.filter((c) => !c.informational);
+export function resultEvent(outcome: Outcome): ResultEvent {
+  const { id, verdict: v } = outcome;
+  const gone = goneCheck(outcome);
+  const checks = gone ? [gone, ...v.checks] : v.checks;
+  const counted = checks.filter((c) => !c.informational);
   const of = (verdict: Verdict) => counted.filter((c) => c.verdict === verdict).length;
   const started = Date.parse(v.run.startedAt);
   const event = ResultEvent.parse({
@@ -63,14 +67,14 @@ export function resultEvent({ id, verdict: v }: Outcome): ResultEvent {
     data: {
       version: 1,
       verdict: v.verdict,
-      reasons: v.reasons.slice(0, 20),
+      reasons: [...(gone ? [gone.message] : []), ...v.reasons].slice(0, 20),
       run: v.run,
       checks: {
         pass: of('pass'),
         fail: of('fail'),
         unknown: of('unknown'),
         error: of('error'),
-        informational: v.checks.length - counted.length,
+        informational: checks.length - counted.length,
       },
       notPassed: counted
         .filter((c) => c.verdict !== 'pass')

@@ -1,6 +1,7 @@
 /** Text of numbers, durations and names for all reports; and escaping, because a bundle's names come from outside. */
 import type { Plan } from '../evidence/plan.ts';
-import type { ObjectiveResult, Verdict } from '../evidence/verdict.ts';
+import { FILES } from '../evidence/tables.ts';
+import type { CoreMetrics, ObjectiveResult, Verdict, VerdictDocument } from '../evidence/verdict.ts';
 
 /** Text for HTML content and for double-quoted attributes. */
 export const escapeHtml = (text: unknown): string =>
@@ -86,6 +87,23 @@ export const unitOf = (objective: ObjectiveResult, plan: Plan | undefined): stri
   plan?.objectives.find((o) => o.name === objective.name)?.indicator.type === 'ratio'
     ? 'ratio'
     : objective.unit;
+
+/** Something was sent, and the verdict has no response time: it is infinite, which JSON can not say. */
+export const unanswered = (c: CoreMetrics, seconds: number | null) =>
+  seconds === null && c.requests > c.unsent;
+
+/** What an objective has in place of a number when that is infinite; which rows had no value, its evidence tells. */
+const INFINITE: Record<string, string> = {
+  [FILES.requests]: 'no answer',
+  [FILES.ledger]: 'not processed',
+};
+
+/** What was measured, as exact as the verdict has it. */
+export function measuredText(o: ObjectiveResult, v: VerdictDocument, plan: Plan | undefined): string {
+  if (o.measured !== null || o.samples === 0) return exact(o.measured, unitOf(o, plan));
+  const file = v.checks.find((c) => c.id === o.checkId)?.evidence[0]?.file ?? '';
+  return INFINITE[file] ?? '–';
+}
 
 export const OPERATOR: Record<string, string> = { lt: '<', lte: '≤', gt: '>', gte: '≥' };
 

@@ -1,11 +1,12 @@
 /**
  * JUnit XML, as CI servers read it: one suite for the run, one test case for each check, and the case `verdict` for the
- * whole, so that a run without any check can not look green. fail -> `<failure>`; unknown and error -> `<error>`;
- * informational checks always pass and say what they found in `<system-out>`.
+ * whole, so that a run without any check can not look green; one more when what was judged is not here any more (gone.ts).
+ * fail -> `<failure>`; unknown and error -> `<error>`; informational checks always pass and say what they found in `<system-out>`.
  */
 import type { Check, Verdict } from '../evidence/verdict.ts';
 import type { Outcome } from './bundle.ts';
 import { escapeXml } from './format.ts';
+import { goneCheck } from './gone.ts';
 
 const attributes = (values: Record<string, string | number>) =>
   Object.entries(values)
@@ -33,11 +34,14 @@ function checkCase(suite: string, check: Check): string {
 }
 
 /** Same bundle, same bytes. */
-export function renderJUnit({ verdict: v }: Outcome): string {
+export function renderJUnit(outcome: Outcome): string {
+  const { verdict: v } = outcome;
   const suite = v.run.scenario;
-  const counted = [v.verdict, ...v.checks.filter((c) => !c.informational).map((c) => c.verdict)];
+  const gone = goneCheck(outcome);
+  const checks = gone ? [gone, ...v.checks] : v.checks;
+  const counted = [v.verdict, ...checks.filter((c) => !c.informational).map((c) => c.verdict)];
   const counts = {
-    tests: v.checks.length + 1,
+    tests: checks.length + 1,
     failures: counted.filter((x) => x === 'fail').length,
     errors: counted.filter((x) => x === 'unknown' || x === 'error').length,
     skipped: 0,
@@ -63,7 +67,7 @@ export function renderJUnit({ verdict: v }: Outcome): string {
       .join('')}
     </properties>
     <testcase${attributes({ classname: suite, name: 'verdict', time: counts.time })}>${element(v.verdict, reasons[0] ?? '', reasons.join('\n'))}<system-out>${escapeXml(v.run.claim)}</system-out></testcase>
-${v.checks.map((check) => `${checkCase(suite, check)}\n`).join('')}  </testsuite>
+${checks.map((check) => `${checkCase(suite, check)}\n`).join('')}  </testsuite>
 </testsuites>
 `;
 }

@@ -1,6 +1,6 @@
 /** The bars of the timeline: what the faults did, what the alerts said, and single instants worth a mark. */
 import type { JournalEntry } from '../evidence/journal.ts';
-import type { VerdictDocument } from '../evidence/verdict.ts';
+import type { AlertResult, VerdictDocument } from '../evidence/verdict.ts';
 import type { TimelineSource } from './timeline.ts';
 
 export interface Bar {
@@ -41,20 +41,30 @@ export function faultLanes({ plan, verdict, journal }: TimelineSource, endMs: nu
   });
 }
 
-/** Lanes for the alerts that moved or had to; the names of those that stayed silent. Falls back on alerts.ndjson. */
+/**
+ * Nothing moved, and somebody looked: only of a pass is it known. Before the run's origin the target was starting: what its
+ * alerts said then is no part of the run.
+ */
+export const stayedSilent = (a: AlertResult) => a.verdict === 'pass' && !moved(a);
+
+const inRun = (span: { toMs: number | null }) => span.toMs === null || span.toMs > 0;
+const moved = (a: AlertResult) =>
+  a.pending.some(inRun) || a.firing.some(inRun) || a.delivered.some((d) => d.t >= 0);
+
+/**
+ * Lanes for the alerts that moved or had to; the names of those that stayed silent, and of those of which nobody knows. Falls
+ * back on alerts.ndjson.
+ */
 export function alertLanes(
   { verdict, alerts }: TimelineSource,
   endMs: number,
-): { alerts: Lane[]; silent: string[] } {
+): { alerts: Lane[]; silent: string[]; unseen: string[] } {
   const lanes: Lane[] = [];
   const silent: string[] = [];
-  const seen = (span: { toMs: number | null }) => (span.toMs ?? endMs) > 0;
+  const unseen: string[] = [];
   for (const a of verdict.alerts) {
-    // Before the run's origin the target was starting: what its alerts said then is no part of the run.
-    const spans = { pending: a.pending.filter(seen), firing: a.firing.filter(seen) };
-    const delivered = a.delivered.filter((d) => d.t >= 0);
-    if (spans.pending.length + spans.firing.length + delivered.length === 0 && a.expect !== 'must-fire') {
-      silent.push(a.alert);
+    if (a.expect !== 'must-fire' && !moved(a)) {
+      (stayedSilent(a) ? silent : unseen).push(a.alert);
       continue;
     }
     const bar = (kind: Bar['kind']) => (span: { fromMs: number; toMs: number | null }) => ({
@@ -71,11 +81,13 @@ export function alertLanes(
     lanes.push({
       name: a.alert,
       note: a.expect.replaceAll('-', ' '),
-      bars: [...spans.pending.map(bar('pending')), ...spans.firing.map(bar('firing'))],
-      marks: delivered.map((d) => ({ kind: d.state, t: d.t, text: `${d.state} delivered` })),
+      bars: [...a.pending.filter(inRun).map(bar('pending')), ...a.firing.filter(inRun).map(bar('firing'))],
+      marks: a.delivered
+        .filter((d) => d.t >= 0)
+        .map((d) => ({ kind: d.state, t: d.t, text: `${d.state} delivered` })),
     });
   }
-  if (verdict.alerts.length > 0) return { alerts: lanes, silent };
+  if (verdict.alerts.length > 0) return { alerts: lanes, silent, unseen };
 
   for (const [name, changes] of Map.groupBy(alerts, (c) => c.alert)) {
     const lane: Lane = { name, note: 'not judged', bars: [], marks: [] };
@@ -96,7 +108,7 @@ export function alertLanes(
     }
     lanes.push(lane);
   }
-  return { alerts: lanes, silent };
+  return { alerts: lanes, silent, unseen };
 }
 
 /** Instants of the journal that explain a curve: components that went and came, aborts, the drain, recoveries. */

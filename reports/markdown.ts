@@ -1,7 +1,19 @@
 /** Markdown for a GitHub step summary: the verdict, why, and the tables that fit; everything else is in report.html. */
 import { nextSteps } from './advice.ts';
 import type { ReportBundle } from './bundle.ts';
-import { duration, exact, loadScaleText, number, OPERATOR, oneLine, plural, SIGN, unitOf } from './format.ts';
+import {
+  duration,
+  exact,
+  loadScaleText,
+  measuredText,
+  number,
+  OPERATOR,
+  oneLine,
+  plural,
+  SIGN,
+  unitOf,
+} from './format.ts';
+import { stayedSilent } from './lanes.ts';
 
 /** GitHub takes 1 MiB a step; a summary longer than this is no summary. Bytes, about. */
 const MAX_LENGTH = 256 * 1024;
@@ -32,8 +44,9 @@ export function renderMarkdown(outcome: ReportBundle): string {
   const { verdict: v, missing, unanswered } = outcome;
   const counted = v.checks.filter((c) => !c.informational);
   const bad = v.checks.filter((c) => c.verdict !== 'pass');
-  const moved = v.alerts.filter((a) => a.expect === 'must-fire' || a.pending.length + a.firing.length > 0);
-  const silent = v.alerts.length - moved.length;
+  const informational = new Set(v.checks.filter((c) => c.informational).map((c) => c.id));
+  const told = v.alerts.filter((a) => a.expect === 'must-fire' || !stayedSilent(a));
+  const silent = v.alerts.length - told.length;
   const parts: string[] = [
     `## ${SIGN[v.verdict]} ${v.verdict.toUpperCase()}: ${e(v.run.scenario)}`,
     `**${e(v.run.title)}**`,
@@ -62,9 +75,9 @@ export function renderMarkdown(outcome: ReportBundle): string {
       ['', 'Objective', 'Phase', 'Measured', 'Bound', 'Budget spent'],
       v.objectives.map((o) => [
         SIGN[o.verdict],
-        e(o.title),
+        `${e(o.title)}${informational.has(o.checkId) ? ' (for information)' : ''}`,
         e(o.phase),
-        exact(o.measured, unitOf(o, outcome.plan)),
+        measuredText(o, v, outcome.plan),
         `${OPERATOR[o.op] ?? e(o.op)} ${exact(o.target, unitOf(o, outcome.plan))}`,
         o.budget ? `${number(o.budget.spent)} of ${number(o.budget.allowed)}` : '–',
       ]),
@@ -87,7 +100,7 @@ export function renderMarkdown(outcome: ReportBundle): string {
     v.alerts.length > 0 ? '### Alerts' : '',
     table(
       ['', 'Alert', 'Promise', 'Detected', 'Delivered', 'Cleared'],
-      moved.map((a) => [
+      told.map((a) => [
         SIGN[a.verdict],
         e(a.alert),
         a.expect.replaceAll('-', ' '),

@@ -1,15 +1,17 @@
 /** The reports of sample bundles: whole, tainted with markup, half, and broken. */
-import { cp, mkdir, mkdtemp, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FILES } from '../evidence/tables.ts';
 import { type Check, VerdictDocument } from '../evidence/verdict.ts';
-import { readOutcome } from './bundle.ts';
+import { readBundle, readOutcome } from './bundle.ts';
 import { ResultEvent } from './cloudevent.ts';
+import { renderPage } from './html/page.ts';
 import { renderVerdictTable, writeIndex, writeReports } from './index.ts';
 import { renderJUnit } from './junit.ts';
+import { renderMarkdown } from './markdown.ts';
 import { writeSampleBundle } from './sample.ts';
 
 const TAINT = `"><script>alert(1)</script><img src=x onerror=alert(1)>'&\u0000\u001b[31m|`;
@@ -123,12 +125,35 @@ describe('report.html', () => {
     Object.assign(plan.load, { pods: 4 });
     await writeFile(join(at('own'), FILES.plan), JSON.stringify(plan));
     const verdict = JSON.parse(await text('own', FILES.verdict));
-    Object.assign(verdict.run, { target: 'kind', profile: 'mine.yaml', loadScale: { builds: 0.05 } });
+    Object.assign(verdict.run, { target: 'kind', profile: 'mine', loadScale: { builds: 0.05 } });
     await writeFile(join(at('own'), FILES.verdict), JSON.stringify(verdict));
     await writeReports(at('own'));
-    expect(await text('own', 'report.html')).toMatch(
-      /faultline run \S+ --target kind --profile mine\.yaml --platform &#39;\.\.\/my platform&#39; --time-scale 10 --seed 42 --load-scale builds=0\.05 --load-pods 4</,
+    const page = await text('own', 'report.html');
+    expect(page).toMatch(
+      /faultline run \S+ --target kind --profile mine --platform &#39;\.\.\/my platform&#39; --time-scale 10 --seed 42 --load-scale builds=0\.05 --load-pods 4</,
     );
+    // A plan has the profile's name, not where its file is.
+    expect(page).toContain('in place of <code>mine</code> put the file of your profile');
+  });
+
+  it('takes the names of the profiles that ship as they are', async () => {
+    const outcome = await readBundle(at('passing'));
+    const shipped = await readdir(new URL('../targets/profiles/', import.meta.url));
+    expect(shipped.length).toBeGreaterThan(1);
+    for (const file of shipped) {
+      const profile = file.replace('.yaml', '');
+      const run = { ...outcome.verdict.run, profile };
+      expect(renderPage({ ...outcome, verdict: { ...outcome.verdict, run } })).not.toContain(
+        'the file of your profile',
+      );
+    }
+  });
+
+  it('judges again where the bundle is, which only the reader knows', async () => {
+    const page = await text('passing', 'report.html');
+    expect(page).toContain('in the bundle’s directory');
+    expect(page).toContain('<code>faultline judge .\nfaultline report .</code>');
+    expect(page).not.toContain('reports/runs/');
   });
 
   it('has the same bytes when it is written again', async () => {
@@ -202,6 +227,17 @@ describe('summary.md', () => {
     for (const title of ['Objectives', 'Faults', 'Alerts', 'Recovery', 'Ledger of events'])
       expect(markdown).toContain(`### ${title}`);
     expect(Buffer.byteLength(markdown)).toBeLessThan(1024 * 1024);
+  });
+
+  it('marks what is for information only', async () => {
+    const outcome = await readBundle(at('passing'));
+    const inject = outcome.verdict.objectives.filter(
+      ({ checkId }) => checkId === 'objective/builds-ok-p95/inject',
+    );
+    const objectives = inject.map((o) => ({ ...o, verdict: 'fail' as const }));
+    const summary = renderMarkdown({ ...outcome, verdict: { ...outcome.verdict, objectives } });
+    expect(objectives).toHaveLength(1);
+    expect(summary).toContain('| ✗ | builds response time p95 (for information) | inject |');
   });
 
   it('keeps names of the bundle inert: no markup, and each row has its columns', async () => {

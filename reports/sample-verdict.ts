@@ -166,7 +166,7 @@ export async function sampleVerdict(dir: string, plan: Plan, o: Required<SampleO
       source: 'SRE guide, Golden Signals',
       phase: c.phase,
       verdict,
-      measured: low ? null : six(ratio),
+      measured: six(ratio),
       op: 'gte',
       target,
       unit: 'ratio',

@@ -6,8 +6,11 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JournalEntry } from '../evidence/journal.ts';
 import { FILES } from '../evidence/tables.ts';
+import type { AlertResult } from '../evidence/verdict.ts';
 import { type ReportBundle, readBundle } from './bundle.ts';
 import { renderPage } from './html/page.ts';
+import { alertLanes } from './lanes.ts';
+import { renderMarkdown } from './markdown.ts';
 import { writeSampleBundle } from './sample.ts';
 
 let root: string;
@@ -129,6 +132,43 @@ it('says how many alerts stayed silent, and names them', () => {
   expect(bundle.timeline.silent).toHaveLength(7);
   expect(page).toMatch(/<summary>7 alerts [^<]*silent/);
   expect(bundle.timeline.alerts.map((lane) => lane.name)).not.toContain('BuildFailed');
+});
+
+describe('an alert that was not seen to move', () => {
+  const changed = (alert: string, change: Partial<AlertResult>): ReportBundle => {
+    const alerts = bundle.verdict.alerts.map((a) => (a.alert === alert ? { ...a, ...change } : a));
+    const verdict = { ...bundle.verdict, alerts };
+    const { phases, endMs } = bundle.timeline;
+    const lanes = alertLanes({ ...bundle, verdict, phases, buckets: 1 }, endMs);
+    return { ...bundle, verdict, timeline: { ...bundle.timeline, ...lanes } };
+  };
+  const rows = (summary: string) =>
+    [...summary.matchAll(/^\| . \| (\w+) \| m[a-z ]+ fire \|/gm)].map((m) => m[1]);
+
+  it('did not stay silent when nobody could see it', () => {
+    const blind = changed('BuildFailed', { verdict: 'unknown' });
+    expect(blind.timeline.silent).toHaveLength(6);
+    expect(blind.timeline.alerts.map((lane) => lane.name)).not.toContain('BuildFailed');
+    const page = renderPage(blind);
+    expect(page).toMatch(/<summary>6 alerts stayed silent through the run/);
+    expect(page).toContain(
+      'Not drawn: not seen to move, but their checks do not say that they stayed silent: BuildFailed.',
+    );
+    const row = /<th scope="row">BuildFailed<span.*/.exec(page)?.[0];
+    expect(row).toContain('not seen');
+    expect(row).not.toMatch(/silent<\/span>|never/);
+    expect(rows(renderMarkdown(blind))).toContain('BuildFailed');
+    expect(renderMarkdown(blind)).toContain('6 other alerts stayed silent.');
+    expect(renderPage(bundle)).not.toContain('Not drawn');
+  });
+
+  it('did not when it was delivered', () => {
+    const delivered = [{ t: 50_000, state: 'firing' as const }];
+    const heard = changed('BuildFailed', { verdict: 'pass', expect: 'may-fire', delivered });
+    expect(rows(renderMarkdown(heard))).toContain('BuildFailed');
+    expect(renderMarkdown(heard)).toContain('6 other alerts stayed silent.');
+    expect(renderPage(heard)).toContain('6 other alerts stayed silent, as promised');
+  });
 });
 
 it('counts the events of the run once in the tile', async () => {

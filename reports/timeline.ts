@@ -56,8 +56,9 @@ export interface Timeline {
   phases: Phase[];
   faults: Lane[];
   alerts: Lane[];
-  /** Alerts with a contract that never left `inactive`; named below the lanes. */
+  /** Alerts with a contract that never left `inactive`, and those of which nobody knows it; named below the lanes. */
   silent: string[];
+  unseen: string[];
   marks: Mark[];
   tracks: Track[];
   /** Titles of series that are not drawn because they were zero all the time. */

@@ -2,6 +2,7 @@
 import type { AlertResult, FaultResult } from '../../evidence/verdict.ts';
 import type { ReportBundle } from '../bundle.ts';
 import { duration, plural } from '../format.ts';
+import { stayedSilent } from '../lanes.ts';
 import { type Anchors, badge, html, linked, type Markup, section, showWindow, table } from './markup.ts';
 
 const overlaps = (a: AlertResult, f: FaultResult) =>
@@ -15,13 +16,14 @@ const overlaps = (a: AlertResult, f: FaultResult) =>
 /** One cell of the matrix: what was promised of this alert for this fault, and what it did while the fault was on. */
 function cell(a: AlertResult, f: FaultResult): Markup {
   const fired = overlaps(a, f);
+  const did = fired ? 'fired' : a.verdict === 'unknown' ? 'not seen' : 'silent';
   const expected =
     a.expect === 'must-not-fire'
       ? 'must not fire'
       : a.fault === f.name || a.fault === null
         ? a.expect.replace('-', ' ')
         : 'no promise';
-  return html`<span class="cell ${fired ? 'fired' : 'silent'}"><span aria-hidden="true">${fired ? '●' : '○'}</span> ${fired ? 'fired' : 'silent'}</span><span class="sub">${expected}</span>`;
+  return html`<span class="cell ${fired ? 'fired' : 'silent'}"><span aria-hidden="true">${fired ? '●' : '○'}</span> ${did}</span><span class="sub">${expected}</span>`;
 }
 
 export function faultsAndAlerts({ verdict: v, plan }: ReportBundle, anchors: Anchors): Markup {
@@ -70,9 +72,9 @@ export function faultsAndAlerts({ verdict: v, plan }: ReportBundle, anchors: Anc
       : a.firing.length > 0
         ? 1
         : a.verdict === 'pass'
-          ? a.pending.length > 0
-            ? 3
-            : 4
+          ? stayedSilent(a)
+            ? 4
+            : 3
           : 2;
   const sorted = [...v.alerts].sort((a, b) => moved(a) - moved(b));
   const dash = html`<span class="muted">–</span>`;
@@ -84,7 +86,11 @@ export function faultsAndAlerts({ verdict: v, plan }: ReportBundle, anchors: Anc
       ms === null ? dash : linked(anchors, a.checkId, duration(ms)),
     ),
     a.firing.length === 0
-      ? linked(anchors, a.checkId, a.pending.length > 0 ? 'pending only' : 'never')
+      ? linked(
+          anchors,
+          a.checkId,
+          a.pending.length > 0 ? 'pending only' : a.verdict === 'unknown' ? 'not seen' : 'never',
+        )
       : a.firing.map(
           (s, i) =>
             html`${i > 0 ? ', ' : ''}${showWindow(s.fromMs, s.toMs ?? v.run.durationMs, `${duration(s.fromMs)} to ${s.toMs === null ? 'the end' : duration(s.toMs)}`)}`,

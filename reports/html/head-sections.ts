@@ -1,8 +1,9 @@
 /** The top of the report: verdict, claim, reasons, next steps, the few numbers that matter, and what ran. */
-import { EXIT_CODE } from '../../evidence/verdict.ts';
+import { type CoreMetrics, EXIT_CODE } from '../../evidence/verdict.ts';
 import { nextSteps } from '../advice.ts';
 import type { ReportBundle } from '../bundle.ts';
-import { duration, loadScaleText, number, plural, quantity, SIGN } from '../format.ts';
+import { duration, loadScaleText, number, plural, quantity, SIGN, unanswered } from '../format.ts';
+import { goneCheck } from '../gone.ts';
 import { type Anchors, codeBlock, html, linked, type Markup, section, table } from './markup.ts';
 
 const WORD = { pass: 'Pass', fail: 'Fail', unknown: 'Unknown', error: 'Error' } as const;
@@ -44,7 +45,7 @@ export function hero(bundle: ReportBundle, anchors: Anchors): Markup {
   return html`<header class="hero v-${v.verdict}">
 <div class="stamp"><span class="sign" aria-hidden="true">${SIGN[v.verdict]}</span>
 <div><p class="scenario">${v.run.scenario}</p><h1><span class="word">${WORD[v.verdict]}</span><span class="sr">: </span><span class="title">${v.run.title}</span></h1>
-<p class="meaning">${MEANING[v.verdict]}</p></div></div>
+<p class="meaning">${v.verdict === 'pass' && goneCheck(bundle) ? 'The judge said so, from evidence that is not all here any more.' : MEANING[v.verdict]}</p></div></div>
 ${claim(bundle, anchors)}
 <div class="why">
 ${shown.length > 0 ? html`<div><h2>Why</h2><ul>${shown.map((r) => html`<li>${r}</li>`)}${v.reasons.length > shown.length ? html`<li>and ${number(v.reasons.length - shown.length)} more, under “Checks”</li>` : ''}</ul></div>` : ''}
@@ -81,13 +82,13 @@ export function tiles({ verdict: v }: ReportBundle): Markup {
       note: `${number(failed)} failed, ${number(unsent)} not sent`,
       href: '#core',
     });
-  const worst = v.core
-    .filter((c) => c.responseTime.p95 !== null)
-    .sort((a, b) => Number(b.responseTime.p95) - Number(a.responseTime.p95))[0];
-  if (worst)
+  const p95 = (c: CoreMetrics) =>
+    unanswered(c, c.responseTime.p95) ? Infinity : (c.responseTime.p95 ?? -Infinity);
+  const worst = v.core.toSorted((a, b) => p95(b) - p95(a))[0];
+  if (worst && p95(worst) !== -Infinity)
     items.push({
       label: 'Worst p95',
-      value: quantity(worst.responseTime.p95, 's'),
+      value: p95(worst) === Infinity ? 'no answer' : quantity(worst.responseTime.p95, 's'),
       note: `${worst.stream}, ${worst.phase}`,
       href: '#core',
     });
@@ -184,6 +185,8 @@ function imagesThatRan(journal: ReportBundle['journal']): Markup {
 
 /** Needs no naming. */
 const DEFAULT_PROFILE = 'reference';
+/** A plan has a profile's name and not its file; of these the name is enough. Source: targets/profiles. */
+const SHIPPED_PROFILES = [DEFAULT_PROFILE, 'knative-lambda-operator'];
 
 /** One argument for a POSIX shell. */
 const argument = (text: string) =>
@@ -206,14 +209,13 @@ export function again({ plan, verdict: v }: ReportBundle): Markup {
     ...(plan?.load.pods === undefined ? [] : ['--load-pods', String(plan.load.pods)]),
     ...v.run.defects.flatMap((d) => ['--defect', d]),
   ];
-  const dir = argument(`reports/runs/${v.run.id}`);
   return section(
     'again',
     'Run it again',
     '',
     html`
-<p>The same run, from the start (exit code ${number(EXIT_CODE[v.verdict])} means ${v.verdict})${v.run.target === 'cluster' ? html`; <code>--cluster</code> names the file of your cluster` : ''}:</p>${codeBlock(run.map(argument).join(' '))}
-<p>The verdict from the same evidence, with no platform there; the same bundle gives the same bytes. Then this page:</p>${codeBlock(`faultline judge ${dir}\nfaultline report ${dir}`)}
+<p>The same run, from the start (exit code ${number(EXIT_CODE[v.verdict])} means ${v.verdict})${v.run.target === 'cluster' ? html`; <code>--cluster</code> names the file of your cluster` : ''}${SHIPPED_PROFILES.includes(v.run.profile) ? '' : html`; in place of <code>${v.run.profile}</code> put the file of your profile`}:</p>${codeBlock(run.map(argument).join(' '))}
+<p>The verdict from the same evidence, in the bundle’s directory, with no platform there; the same bundle gives the same bytes. Then this page:</p>${codeBlock('faultline judge .\nfaultline report .')}
 <p>Any query of this page, with the DuckDB command line, in the bundle’s directory. Queries that name a table <code>requests</code>, <code>ledger</code> or <code>series</code> need these views first:</p>
 ${codeBlock("CREATE VIEW requests AS FROM 'requests.parquet';\nCREATE VIEW ledger AS FROM 'ledger.parquet';\nCREATE VIEW series AS FROM 'series.parquet';")}`,
   );

@@ -73,6 +73,7 @@ function timelineSection({ timeline }: ReportBundle): Markup {
 <p id="chart-help" class="muted help">Drag to zoom, Shift and drag to move, double-click for the whole run; Ctrl and wheel zooms at the pointer. Keys: + and − zoom, ← and → move the cursor, Shift with them moves the window, 0 shows the whole run. Each point of requests and events is one bucket of ${duration(timeline.bucketMs)}.</p>
 <noscript><p class="missing">The timeline needs JavaScript; the tables below have all results.</p></noscript>
 ${timeline.silent.length > 0 ? html`<details><summary>${plural(timeline.silent.length, 'alert')} stayed silent through the run: never pending, never delivered</summary><p class="muted">${timeline.silent.join(', ')}</p></details>` : ''}
+${timeline.unseen.length > 0 ? html`<p class="muted help">Not drawn: not seen to move, but their checks do not say that they stayed silent: ${timeline.unseen.join(', ')}.</p>` : ''}
 ${timeline.zero.length > 0 ? html`<p class="muted help">Zero all the time, so not drawn: ${timeline.zero.join('; ')}.</p>` : ''}
 <details><summary>Queries behind the curves</summary>${queries.length > 0 ? queries : html`<p class="muted">There are no curves: their evidence is missing.</p>`}</details>`,
   );

@@ -2,7 +2,18 @@
 import { quote } from '../../evidence/duckdb.ts';
 import type { CoreMetrics, ObjectiveResult } from '../../evidence/verdict.ts';
 import type { ReportBundle } from '../bundle.ts';
-import { duration, exact, number, OPERATOR, plural, quantity, SIGN, unitOf } from '../format.ts';
+import {
+  duration,
+  exact,
+  measuredText,
+  number,
+  OPERATOR,
+  plural,
+  quantity,
+  SIGN,
+  unanswered,
+  unitOf,
+} from '../format.ts';
 import {
   type Anchors,
   badge,
@@ -33,7 +44,7 @@ export function objectives({ verdict: v, plan }: ReportBundle, anchors: Anchors)
     html`${o.title}${v.objectives[i - 1]?.name === o.name ? '' : html`<span class="sub">${o.source}</span>`}`,
     o.phase,
     html`${badge(o.verdict, true)}${informational.has(o.checkId) ? html`<span class="sub">for information</span>` : ''}`,
-    linked(anchors, o.checkId, exact(o.measured, unitOf(o, plan))),
+    linked(anchors, o.checkId, measuredText(o, v, plan)),
     `${OPERATOR[o.op] ?? o.op} ${exact(o.target, unitOf(o, plan))}`,
     number(o.samples),
     budgetBar(o),
@@ -82,6 +93,8 @@ export function core({ verdict: v }: ReportBundle): Markup {
       html`${mine}<span class="sub">${theirs === undefined || theirs === null ? '–' : quantity(theirs, unit)}</span>`;
     const body = rows.map((c) => {
       const q = c.responseTime;
+      const time = (seconds: number | null) =>
+        unanswered(c, seconds) ? 'no answer' : quantity(seconds, 's');
       return [
         html`${c.phase}<span class="sub">Prometheus</span>`,
         number(c.requests),
@@ -89,10 +102,10 @@ export function core({ verdict: v }: ReportBundle): Markup {
         both(number(c.qps), c.prometheus.qps, ''),
         both(number(c.tps), c.prometheus.tps, ''),
         both(number(c.concurrency), c.prometheus.concurrency, ''),
-        both(quantity(q.p50, 's'), c.prometheus.p50, 's'),
-        both(quantity(q.p95, 's'), c.prometheus.p95, 's'),
-        both(quantity(q.p99, 's'), c.prometheus.p99, 's'),
-        quantity(q.max, 's'),
+        both(time(q.p50), c.prometheus.p50, 's'),
+        both(time(q.p95), c.prometheus.p95, 's'),
+        both(time(q.p99), c.prometheus.p99, 's'),
+        time(q.max),
         html`${c.littlesLaw.residual === null ? '–' : `${number(Number((c.littlesLaw.residual * 100).toFixed(3)))} %`}<span class="sub">${number(c.littlesLaw.predicted)} / ${number(c.littlesLaw.measured)}</span>`,
         ...other.map((n) => number(c.prometheus[n])),
       ];
