@@ -15,6 +15,7 @@ export const cleanCommand: CommandModule<object, { dryRun: boolean; host?: strin
       .option('dry-run', { type: 'boolean', default: false, describe: 'Say what would be undone' })
       .option('host', {
         type: 'string',
+        requiresArg: true,
         describe:
           'Undo instead what runs of this machine have left, which has the same home directory and is gone for good',
       }) as never,

@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { cleanCommand } from './clean.ts';
 import { doctorCommand } from './doctor.ts';
 import { UsageError } from './exit.ts';
+import { type KnownOptions, refuseGivenTwice } from './given-twice.ts';
 import { judgeCommand } from './judge.ts';
 import { planCommand } from './plan.ts';
 import { reportCommand } from './report.ts';
@@ -34,13 +35,19 @@ export async function runCommandLine(args: string[]): Promise<void> {
     .demandCommand(1, 'Which command?')
     .recommendCommands()
     .strict()
+    .check((_, options) => {
+      // Its types say that these are aliases; they are all that yargs knows of the options.
+      refuseGivenTwice(args, options as unknown as KnownOptions);
+      return true;
+    })
     .version(version)
     .alias('h', 'help')
     .epilogue('Exit codes: 0 pass, 1 fail, 2 unknown, 3 error, 64 refused, 130 interrupted.')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new UsageError(message ?? 'wrong usage');
+      // A YError is of yargs itself: of the usage as well.
+      throw error === undefined || error.name === 'YError' ? new UsageError(message ?? 'wrong usage') : error;
     })
     .parseAsync();
 }

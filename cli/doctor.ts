@@ -51,23 +51,31 @@ export const doctorCommand: CommandModule<object, DoctorOptions> = {
       .option('quiet', { type: 'boolean', default: false, describe: 'Print nothing when all is there' })
       .option('for', {
         choices: ['run', 'test'],
+        requiresArg: true,
         default: 'run',
         describe: 'What the tools are needed for: scenarios, or the project’s own tests as well',
       })
       .option('target', {
         choices: TARGET_NAMES,
+        requiresArg: true,
         default: 'local',
         describe:
           'kind: look at the container engine, the cluster and the machine that it needs, too; cluster: at the one that --cluster describes',
       })
-      .option('cluster', { type: 'string', describe: 'With target cluster: the file that describes it' })
+      .option('cluster', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'With target cluster: the file that describes it',
+      })
       .option('profile', {
         type: 'string',
+        requiresArg: true,
         default: 'reference',
         describe: 'With target cluster: of the platform',
       })
       .option('guardrails', {
         type: 'string',
+        requiresArg: true,
         describe: 'With target cluster: the file that lists it',
       }) as never,
   handler: doctor,
@@ -77,7 +85,8 @@ async function doctor(options: DoctorOptions): Promise<void> {
   const machine = thisMachine();
   const needed = neededTools(options.for === 'test' ? 'test' : 'run');
   if (options.install) await install(needed);
-  if (options.quiet && options.install) return;
+  // It has just looked at them, or installed them, and the target has nothing else to look at.
+  if (options.quiet && options.install && options.target === 'local') return;
 
   const [findings, facts, cluster] = await Promise.all([
     findTools(TOOL_NAMES, machine),
@@ -86,16 +95,17 @@ async function doctor(options: DoctorOptions): Promise<void> {
   ]);
   const rows = findings.map((finding) => rowOf(finding, needed));
   const missing = rows.filter((row) => row.needed && !row.found);
-  if (missing.length > 0 || cluster.some(({ ok }) => !ok)) process.exitCode = 1;
+  const ok = missing.length === 0 && cluster.every((fact) => fact.ok);
+  if (!ok) process.exitCode = 1;
   if (options.json) {
-    const document = { ok: missing.length === 0, for: options.for, tools: rows, machine: facts, cluster };
+    const document = { ok, for: options.for, tools: rows, machine: facts, cluster };
     process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
-  if (options.quiet && missing.length === 0) return;
+  if (options.quiet && ok) return;
   print(rows, facts, missing);
-  for (const { name, ok, value } of cluster)
-    process.stdout.write(`${ok ? '  ' : '! '}${name.padEnd(18)} ${value}\n`);
+  for (const { name, value, ...fact } of cluster)
+    process.stdout.write(`${fact.ok ? '  ' : '! '}${name.padEnd(18)} ${value}\n`);
 }
 
 async function factsOf({ target, cluster, profile, guardrails }: DoctorOptions): Promise<ClusterFact[]> {
@@ -108,7 +118,8 @@ async function factsOf({ target, cluster, profile, guardrails }: DoctorOptions):
 async function install(needed: ToolName[]): Promise<void> {
   const abort = new AbortController();
   const stop = () => abort.abort();
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  // The steps are in process groups of their own: a terminal that is closed must end them too.
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
   try {
     await installTools(needed, tell, { signal: abort.signal });
   } catch (error) {
@@ -118,7 +129,7 @@ async function install(needed: ToolName[]): Promise<void> {
       );
     throw error;
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', stop);
   }
 }
 

@@ -2,6 +2,7 @@ import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { hideBin } from 'yargs/helpers';
 import { reportError } from './exit.ts';
+import { outliveReaders, outputWritten } from './output.ts';
 
 // Erasing types and compiling takes longer than judging a small bundle: keep the result between commands.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/faultline/compile', import.meta.url)));
@@ -9,11 +10,7 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/faultline/compi
 const args = hideBin(process.argv);
 const debug = args.includes('--debug');
 
-// `faultline ... | head` closes our output early: that is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-  throw error;
-});
+outliveReaders();
 
 // Not even a bug may end as exit code 1, which means that the platform failed. The reaper undoes what a run has begun.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -27,5 +24,6 @@ try {
 } catch (error) {
   process.exitCode = reportError(error, { debug });
 }
+await outputWritten();
 // What a library left open must not keep a finished command from ending.
 process.exit(process.exitCode);

@@ -13,11 +13,11 @@ import { newRunId } from '../engine/run-directories.ts';
 import type { Plan } from '../evidence/plan.ts';
 import { loadScenarios, type ScenarioFile } from '../scenarios/load.ts';
 import { makePlan } from '../scenarios/plan.ts';
-import { SCRIPTS } from '../scenarios/schema.ts';
 import { chooseTarget, TARGET_NAMES, type TargetChoice } from '../targets/index.ts';
 import { loadProfile, type Profile } from '../targets/profile.ts';
 import type { Target } from '../targets/target.ts';
 import { resolveTool } from '../tools/resolve.ts';
+import { loadScale, timeScaleProblems } from './scales.ts';
 
 export interface TargetOptions {
   target: string;
@@ -44,34 +44,41 @@ export function targetOptions<T>(y: Argv<T>): Argv<T & TargetOptions> {
   return y
     .option('target', {
       type: 'string',
+      requiresArg: true,
       default: 'local',
       describe: `Where it runs: ${TARGET_NAMES.join(', ')}`,
     })
     .option('profile', {
       type: 'string',
+      requiresArg: true,
       default: 'reference',
       describe: 'Platform profile: a name in targets/profiles, or a file',
     })
     .option('platform', {
       type: 'string',
+      requiresArg: true,
       describe:
         'Directory of your own platform: a kustomize base or manifests; with its --profile, on targets kind and cluster',
     })
     .option('cluster', {
       type: 'string',
+      requiresArg: true,
       describe: 'With target cluster: the file that describes your cluster',
     })
     .option('guardrails', {
       type: 'string',
+      requiresArg: true,
       describe:
         'File that says what faults may touch; default: FAULTLINE_GUARDRAILS, ~/.config/faultline/guardrails.yaml',
     })
     .option('time-scale', {
       type: 'number',
+      requiresArg: true,
       describe: `Divide rule durations, intervals and phases by this; 1 is real time; default: ${PROCESSES_TIME_SCALE} on target local, ${CLUSTER_TIME_SCALE} on others`,
     })
     .option('defect', {
       type: 'string',
+      requiresArg: true,
       array: true,
       default: [] as string[],
       describe: 'Switch a known defect of the reference platform on, to see it found',
@@ -88,16 +95,19 @@ export function planOptions<T>(y: Argv<T>): Argv<T & PlanOptions> {
     })
     .option('seed', {
       type: 'number',
+      requiresArg: true,
       describe: 'Seed of everything random in the load; the report names it',
     })
     .option('load-pods', {
       type: 'number',
+      requiresArg: true,
       default: 0,
       describe:
         'On a cluster: run the load in so many pods of it, each with an equal share; 0: on this machine',
     })
     .option('load-scale', {
       type: 'string',
+      requiresArg: true,
       array: true,
       default: [] as string[],
       describe:
@@ -131,7 +141,7 @@ export async function prepare(options: PlanOptions): Promise<Prepared> {
     seed,
     timeScale,
     defects: options.defect,
-    loadScale: loadScale(options.loadScale, files),
+    loadScale: loadScale('--load-scale', options.loadScale, files),
     targetDetail: await target.detail(),
     versions: await versions(target),
     host: host(),
@@ -164,14 +174,12 @@ export function checkOptions(options: TargetOptions & { seed?: number | undefine
   seed: number;
   timeScale: number;
 } {
-  const problems: Diagnostic[] = [];
   const profile = loadProfile(options.profile);
   const guardrails = loadGuardrails(options.guardrails);
   const target = chooseTarget({ ...chosen(options), profile, guardrails });
   const timeScale =
     options.timeScale ?? (target.name === 'local' ? PROCESSES_TIME_SCALE : CLUSTER_TIME_SCALE);
-  if (!Number.isFinite(timeScale) || timeScale < 1)
-    problems.push({ file: '--time-scale', message: `expected a number of at least 1, got ${timeScale}` });
+  const problems = timeScaleProblems('--time-scale', timeScale);
   const seed = options.seed ?? randomInt(2 ** 31);
   if (!Number.isSafeInteger(seed) || seed < 0)
     problems.push({ file: '--seed', message: `expected a whole number of at least 0, got ${options.seed}` });
@@ -213,32 +221,6 @@ function generator(
       `functions of profile ${name} are asked for by way of this machine, which pods do not reach`,
     );
   return { loadPods, sharedCores: cluster.cores };
-}
-
-/** `builds=0.05`, or `0.5` for every stream without a factor of its own. A script's name will do where no stream has it. */
-function loadScale(options: string[], files: ScenarioFile[]): Record<string, number> {
-  const problems: Diagnostic[] = [];
-  const streams = new Set<string>([
-    ...files.flatMap(({ value }) => value.spec.load.map(({ name }) => name)),
-    ...SCRIPTS,
-  ]);
-  const factors = options.map((option) => {
-    const [, stream = '*', text] = /^(?:([^=]*)=)?(.*)$/.exec(option) as RegExpExecArray;
-    const factor = Number(text || Number.NaN);
-    if (!(factor > 0 && Number.isFinite(factor)))
-      problems.push({
-        file: '--load-scale',
-        message: `"${option}": expected a factor above 0, such as builds=0.05`,
-      });
-    if (stream !== '*' && !streams.has(stream))
-      problems.push({
-        file: '--load-scale',
-        message: `no stream is called "${stream}": expected one of ${[...streams].join(', ')}`,
-      });
-    return [stream, factor] as const;
-  });
-  if (problems.length > 0) throw new RefusedError(problems);
-  return Object.fromEntries(factors);
 }
 
 function scenarioFile(nameOrFile: string): string {

@@ -23,6 +23,7 @@ export const rightsCommand: CommandModule<object, RightsOptions> = {
     planOptions(y)
       .option('account', {
         type: 'string',
+        requiresArg: true,
         describe: `Whom they give it to, or who is asked about: namespace/name of a ServiceAccount; default: ${DEFAULT_ACCOUNT}, and with --check the kubeconfig's own user, as whom runs act`,
       })
       .option('check', {

@@ -30,6 +30,7 @@ export const runCommand: CommandModule<object, RunOptions> = {
   builder: (y) =>
     sourceOptions(planOptions(y)).option('out', {
       type: 'string',
+      requiresArg: true,
       default: 'reports/runs',
       describe: 'Directory in which each run gets its bundle',
     }) as never,
@@ -46,86 +47,94 @@ async function run(options: RunOptions): Promise<void> {
   const verdicts: { verdict: VerdictDocument; bundle: string }[] = [];
   let interrupted = false;
   let harnessFailed = false;
+  const failed = (error: unknown) => {
+    harnessFailed = true;
+    reportError(error, { debug: options.debug });
+  };
 
   for (const [i, scenario] of prepared.scenarios.entries()) {
-    const plan = scenario.makePlan(new Date());
-    const directories = makeRunDirectories(options.out, plan.run.id);
-    say(`\n[${i + 1}/${prepared.scenarios.length}] ${plan.scenario.name}: ${plan.scenario.title}`);
-    const view = new LiveView(plan, process.stdout);
-    const current = new Run({
-      plan,
-      scenario: scenario.file.value,
-      target: prepared.target,
-      directories,
-      rules: prepared.loaded.rules,
-      queries: prepared.loaded.queries,
-      k6Path,
-      ...evidence,
-      guardrails: prepared.guardrails,
-      rights: faultRights(plan.faults, prepared.abilities),
-      onEntry: (entry) => view.entry(entry),
-      onLive: (live, alerts) => view.load(live, alerts),
-    });
-    const onSignal = () => {
-      if (interrupted) {
-        say('\nUndoing everything at once.');
-        void current
-          .undoNow()
-          .then((failures) => {
-            for (const said of takeForced()) say(`forced: ${said}`);
-            if (failures.length > 0)
-              say(`could not be undone: ${failures.join('; ')}\nMend that, then run \`faultline clean\`.`);
-          })
-          .finally(() => process.exit(130));
-        return;
+    try {
+      const plan = scenario.makePlan(new Date());
+      const directories = makeRunDirectories(options.out, plan.run.id);
+      say(`\n[${i + 1}/${prepared.scenarios.length}] ${plan.scenario.name}: ${plan.scenario.title}`);
+      const view = new LiveView(plan, process.stdout);
+      const current = new Run({
+        plan,
+        scenario: scenario.file.value,
+        target: prepared.target,
+        directories,
+        rules: prepared.loaded.rules,
+        queries: prepared.loaded.queries,
+        k6Path,
+        ...evidence,
+        guardrails: prepared.guardrails,
+        rights: faultRights(plan.faults, prepared.abilities),
+        onEntry: (entry) => view.entry(entry),
+        onLive: (live, alerts) => view.load(live, alerts),
+      });
+      const onSignal = () => {
+        if (interrupted) {
+          say('\nUndoing everything at once.');
+          void current
+            .undoNow()
+            .then((failures) => {
+              for (const said of takeForced()) say(`forced: ${said}`);
+              if (failures.length > 0)
+                say(`could not be undone: ${failures.join('; ')}\nMend that, then run \`faultline clean\`.`);
+            })
+            .finally(() => process.exit(130));
+          return;
+        }
+        interrupted = true;
+        say(
+          '\nStopping: the load ends, faults are reverted, and what there is will be judged. Once more: undo at once.',
+        );
+        current.interrupt();
+      };
+      process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+      try {
+        await current.execute();
+      } finally {
+        process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+        view.end();
       }
-      interrupted = true;
-      say(
-        '\nStopping: the load ends, faults are reverted, and what there is will be judged. Once more: undo at once.',
-      );
-      current.interrupt();
-    };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-    try {
-      await current.execute();
-    } finally {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-      view.end();
-    }
-    const verdict = await judge(directories.bundle);
-    writeVerdict(directories.bundle, verdict);
-    verdicts.push({ verdict, bundle: directories.bundle });
-    say(`  ${verdict.verdict.toUpperCase()}${verdict.reasons[0] ? `: ${verdict.reasons[0]}` : ''}`);
-    for (const clause of verdict.clauses ?? []) say(`    ${SIGN[clause.verdict]} ${clause.says}`);
-    try {
-      const written = await writeReports(directories.bundle);
-      say(`  report: ${relative(process.cwd(), written.html ?? directories.bundle)}`);
+      const verdict = await judge(directories.bundle);
+      writeVerdict(directories.bundle, verdict);
+      verdicts.push({ verdict, bundle: directories.bundle });
+      say(`  ${verdict.verdict.toUpperCase()}${verdict.reasons[0] ? `: ${verdict.reasons[0]}` : ''}`);
+      for (const clause of verdict.clauses ?? []) say(`    ${SIGN[clause.verdict]} ${clause.says}`);
+      try {
+        const written = await writeReports(directories.bundle);
+        say(`  report: ${relative(process.cwd(), written.html ?? directories.bundle)}`);
+      } catch (error) {
+        // The verdict stands without its pages, but nobody shall take this run for a clean one.
+        failed(error);
+        say(
+          `  the report could not be written; the verdict is in ${relative(process.cwd(), directories.bundle)}`,
+        );
+      }
+      if (interrupted) break;
+      if (current.frozenBecause !== undefined) {
+        say(`  frozen: no other scenario is run (${current.frozenBecause})`);
+        break;
+      }
     } catch (error) {
-      // The verdict stands without its pages, but nobody shall take this run for a clean one.
-      harnessFailed = true;
-      process.exitCode = reportError(error, { debug: options.debug });
-      say(
-        `  the report could not be written; the verdict is in ${relative(process.cwd(), directories.bundle)}`,
-      );
-    }
-    if (interrupted) break;
-    if (current.frozenBecause !== undefined) {
-      say(`  frozen: no other scenario is run (${current.frozenBecause})`);
+      // Nothing was begun yet: the refusal says enough.
+      if (verdicts.length === 0 && error instanceof RefusedError) throw error;
+      // The verdicts that there are do not go with it.
+      failed(error);
       break;
     }
   }
 
-  say(`\n${renderVerdictTable(verdicts.map((v) => v.verdict))}`);
-  if (verdicts.length > 1)
-    say(
-      `All reports: ${relative(
-        process.cwd(),
-        await writeIndex(
-          verdicts.map((v) => v.bundle),
-          join(options.out, 'index.html'),
-        ),
-      )}`,
-    );
+  if (verdicts.length > 0) say(`\n${renderVerdictTable(verdicts.map((v) => v.verdict))}`);
+  if (verdicts.length > 1) {
+    const index = join(options.out, 'index.html');
+    await writeIndex(
+      verdicts.map((v) => v.bundle),
+      index,
+    ).then((written) => say(`All reports: ${relative(process.cwd(), written)}`), failed);
+  }
   const worst = harnessFailed
     ? 'error'
     : (WORST_FIRST.find((v) => verdicts.some(({ verdict }) => verdict.verdict === v)) ?? 'error');

@@ -15,19 +15,23 @@ export function sourceOptions<T>(y: Argv<T>): Argv<T & SourceOptions> {
   return y
     .option('traces', {
       type: 'string',
+      requiresArg: true,
       describe:
         'URL of a Jaeger query service or a Tempo, with user:password@ where it asks for one: traces of the failed and the slowest requests come into the bundle',
     })
     .option('spans', {
       type: 'string',
+      requiresArg: true,
       describe: 'URL to which the reference platform sends its spans (OTLP over HTTP, as http://host:4318)',
     })
     .option('loki', {
       type: 'string',
+      requiresArg: true,
       describe: "URL of a Loki, likewise: the run's logs come into the bundle",
     })
     .option('logql', {
       type: 'string',
+      requiresArg: true,
       describe: "LogQL of these logs; default: the profile's",
     }) as unknown as Argv<T & SourceOptions>;
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { loadCatalog } from '../engine/catalog.ts';
 import { startHost, stopHost } from '../engine/host.ts';
+import { InterruptedError } from './exit.ts';
 import { checkOptions, type TargetOptions, targetOptions } from './prepare.ts';
 
 export const upCommand: CommandModule<object, TargetOptions> = {
@@ -16,7 +17,7 @@ export const upCommand: CommandModule<object, TargetOptions> = {
       abilities: await target.abilities(),
       rules: target.rules?.() ?? [],
     });
-    const { endpoints } = await startHost({
+    const starting = startHost({
       target: target.name,
       profile: resolve(profile.file),
       ...(options.platform === undefined ? {} : { platform: resolve(options.platform) }),
@@ -28,10 +29,26 @@ export const upCommand: CommandModule<object, TargetOptions> = {
       scrapeMs: catalog.scrapeMs,
       evaluationMs: catalog.evaluationMs,
     });
+    const { endpoints } = await unlessInterrupted(starting);
     for (const [name, url] of Object.entries(endpoints)) process.stdout.write(`${name.padEnd(14)} ${url}\n`);
     process.stdout.write('The target is up. `faultline down` ends it.\n');
   },
 };
+
+/** Nobody but `faultline down` ends what comes up: it has a process of its own, which Ctrl-C does not reach. @throws InterruptedError */
+async function unlessInterrupted<T>(starting: Promise<T>): Promise<T> {
+  const interrupted = Promise.withResolvers<never>();
+  const stop = () =>
+    interrupted.reject(
+      new InterruptedError('Interrupted: the target is still coming up; `faultline down` ends it.'),
+    );
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  try {
+    return await Promise.race([starting, interrupted.promise]);
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
 
 export const downCommand: CommandModule<object, object> = {
   command: 'down',

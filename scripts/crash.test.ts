@@ -20,3 +20,14 @@ it.each([
 ])('what is %s ends with 3, not with the 1 of a platform that failed', (_, body) => {
   expect(exitOf(body)).toEqual([3, expect.stringContaining('TypeError: what nobody expected')]);
 });
+
+it('goes on where nobody hears it any more', () => {
+  const body = "setInterval(() => process.stdout.write('x'), 20); setTimeout(() => process.exit(7), 1000);";
+  const script = `import ${HANDLER};\n${body}`;
+  const { status, stderr } = spawnSync(
+    'bash',
+    ['-c', '"$0" --input-type=module --eval "$1" | true; exit $PIPESTATUS', process.execPath, script],
+    { encoding: 'utf8', timeout: 20_000 },
+  );
+  expect([status, stderr]).toEqual([7, '']);
+});

@@ -3,10 +3,10 @@
  * DEFECT=NAME switches a defect of the platform on; SCENARIO=NAME... picks scenarios. Ends with the run's exit code.
  */
 import './crash.ts';
-import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { runToEnd } from './child.ts';
 import { saidOfDefect } from './defect.ts';
 
 const project = resolve(import.meta.dirname, '..');
@@ -36,14 +36,9 @@ const defect = DEFECT === '' ? [] : ['--defect', DEFECT];
 const args = ['run', ...files, '--target', 'local', '--time-scale', '60', ...defect];
 console.log(`faultline ${args.join(' ')}`);
 
-const child = spawn(join(project, 'bin/faultline'), args, { cwd: project, stdio: 'inherit' });
-// A terminal sends Ctrl-C to both: the run undoes its faults and says how it ended, and only then do we end. SIGTERM
-// comes to us alone.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => child.kill('SIGTERM'));
-child.on('error', (error) => refuse(error.message));
-child.on('close', (code, signal) => {
-  process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
-  const said = saidOfDefect(DEFECT, code);
-  if (said !== undefined) console.log(`\n${said}`);
-});
+const { code, signal } = await runToEnd(join(project, 'bin/faultline'), args, project).catch((error) =>
+  refuse(error.message),
+);
+process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
+const said = saidOfDefect(DEFECT, code);
+if (said !== undefined) console.log(`\n${said}`);

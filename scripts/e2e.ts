@@ -5,15 +5,16 @@
  * are what two cores can do (scripts/pace.ts). DEFECT=NAME switches a defect of the platform on: its scenario must fail. WORKERS=2. Exit code: the worst of the runs.
  */
 import './crash.ts';
-import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { RefusedError } from '../base/errors.ts';
 import { clusterStands } from '../kind/cluster.ts';
 import { findEngine } from '../kind/engine.ts';
 import { readOutcome, renderVerdictTable, writeIndex } from '../reports/index.ts';
 import { DEFECTS } from '../targets/defects.ts';
+import { runToEnd, stopped } from './child.ts';
 import { saidOfDefect } from './defect.ts';
-import { choose, INTERRUPTED, PACES, runsOf, worstOf } from './pace.ts';
+import { checkScales, choose, INTERRUPTED, PACES, runsOf, worstOf } from './pace.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const RUNS = join(ROOT, 'reports/runs');
@@ -28,17 +29,22 @@ if (DEFECT !== '' && !DEFECTS.includes(DEFECT)) {
   process.exit(64);
 }
 
-function node(...args: string[]): number {
-  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-  return status ?? INTERRUPTED;
+try {
+  checkScales(chosen);
+} catch (error) {
+  if (!(error instanceof RefusedError)) throw error;
+  console.error(error.message);
+  process.exit(64);
 }
 
-// Ctrl-C reaches the run too, which undoes what it did and ends; then what was made here goes as well.
-process.on('SIGINT', () => {});
+async function node(...args: string[]): Promise<number> {
+  const { code } = await runToEnd(process.execPath, args, ROOT);
+  return code ?? INTERRUPTED;
+}
 
 // Where no engine answers there is none, and what makes the cluster says so.
 const wasThere = await findEngine().then(clusterStands, () => false);
-const cluster = node('scripts/kind.ts', 'cluster');
+const cluster = stopped() ? INTERRUPTED : await node('scripts/kind.ts', 'cluster');
 if (cluster !== 0) process.exit(cluster);
 const timeScale = process.env.TIME_SCALE || '10';
 console.log(`time scale ${timeScale}; a nightly run is TIME_SCALE=1, which takes ${timeScale} times as long`);
@@ -49,8 +55,9 @@ if (leftOut.length > 0)
 const bundles = () => globSync(`${RUNS}/*/plan.json`).map(dirname);
 const before = new Set(bundles());
 const codes: number[] = [];
+// What is interrupted undoes what it did and ends; then what was made here goes as well.
 for (const args of runsOf(chosen)) {
-  const code = node('cli/main.ts', 'run', ...args);
+  const code = stopped() ? INTERRUPTED : await node('cli/main.ts', 'run', ...args);
   codes.push(code);
   if (code === INTERRUPTED) break;
 }
@@ -66,5 +73,5 @@ if (codes.length > 1 && made.length > 0) {
 const said = saidOfDefect(DEFECT, worstOf(codes));
 if (said !== undefined) console.log(`\n${said}`);
 if (wasThere || process.env.KEEP === '1') console.log('the cluster stays: make cluster-down takes it away');
-else codes.push(node('scripts/kind.ts', 'cluster-down'));
+else codes.push(await node('scripts/kind.ts', 'cluster-down'));
 process.exit(worstOf(codes));

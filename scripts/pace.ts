@@ -2,6 +2,10 @@
  * How fast, and at how much of its load, each scenario runs on target `kind`: what two cores can do (measured, docs/kind.md).
  * TIME_SCALE and LOAD_SCALE in the environment say otherwise.
  */
+import { RefusedError } from '../base/errors.ts';
+import { loadScale, timeScaleProblems } from '../cli/scales.ts';
+import { shippedScenarios } from '../engine/catalog.ts';
+import { loadScenarios } from '../scenarios/load.ts';
 
 const TIME_SCALE = Number(process.env.TIME_SCALE || '10');
 const DEFECT = process.env.DEFECT ?? '';
@@ -102,12 +106,25 @@ export function choose(asked: string): Choice {
   return { chosen, leftOut: ONLY_WHEN_ASKED, unknown: [] };
 }
 
+/** Each pace is a command of its own. */
+function groupsOf(chosen: readonly string[]): { pace: Pace; names: string[] }[] {
+  return [...new Set(PACES.values())]
+    .map((pace) => ({ pace, names: chosen.filter((name) => PACES.get(name) === pace) }))
+    .filter(({ names }) => names.length > 0);
+}
+
 /** Arguments of `faultline run`, once for each pace. */
 export function runsOf(chosen: readonly string[]): string[][] {
-  return [...new Set(PACES.values())].flatMap((pace) => {
-    const names = chosen.filter((name) => PACES.get(name) === pace);
-    return names.length > 0 ? [[...names, ...optionsOf(pace)]] : [];
-  });
+  return groupsOf(chosen).map(({ pace, names }) => [...names, ...optionsOf(pace)]);
+}
+
+/** By the rules of `faultline run`, which would ask only when there is a cluster. @throws RefusedError when TIME_SCALE or LOAD_SCALE will not do */
+export function checkScales(chosen: readonly string[]): void {
+  const problems = timeScaleProblems('TIME_SCALE', TIME_SCALE, process.env.TIME_SCALE);
+  if (problems.length > 0) throw new RefusedError(problems);
+  const shipped = new Map([...shippedScenarios(), ...shippedScenarios('cluster')]);
+  for (const { pace, names } of groupsOf(chosen))
+    loadScale('LOAD_SCALE', pace.loadScale, loadScenarios(names.map((name) => shipped.get(name) ?? name)));
 }
 
 /** Exit code of what Ctrl-C ended. */

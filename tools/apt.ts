@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { HarnessError } from '../base/errors.ts';
+import { processLives, thisProcess } from '../base/process-start.ts';
 import { type ExecResult, exec, lastLines } from './exec.ts';
 import type { Machine } from './machine.ts';
 
@@ -58,20 +59,34 @@ function demand(what: string, result: ExecResult): void {
   throw new HarnessError(`${what} failed (${why}). Its last lines:\n${lastLines(result.output)}`);
 }
 
-const POLICY = `#!/bin/sh
-# Written by Faultline for the time of one installation, so that the packages' services do not start.
-exit 101
-`;
+const OURS =
+  "# Written by Faultline for the time of one installation, so that the packages' services do not start.";
+
+const policyPath = (machine: Machine) => `${machine.root}/usr/sbin/policy-rc.d`;
+
+/** @returns whose installation has put it there, for processLives(); undefined when it is not ours, or there is none */
+function ownerOf(path: string): string | undefined {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return text.includes(OURS) ? (/^# (\d.*)$/m.exec(text)?.[1] ?? '') : undefined;
+}
+
+/** Takes away what an installation of ours that was killed has left: no package's service would be started on this machine any more. */
+export function removeLeftPolicy(machine: Machine): void {
+  const path = policyPath(machine);
+  const owner = ownerOf(path);
+  // One that lives takes it away itself, at its end.
+  if (machine.uid === 0 && owner !== undefined && !processLives(owner)) rmSync(path, { force: true });
+}
 
 /**
  * Debian's way to install a package without starting its service: a policy-rc.d that refuses. One that is there already
  * is the machine owner's and stays; one that an earlier, killed installation of ours left is taken over and removed.
  */
 function forbidServices(machine: Machine): () => void {
-  const path = `${machine.root}/usr/sbin/policy-rc.d`;
-  if (existsSync(path) && readFileSync(path, 'utf8') !== POLICY) return () => {};
+  const path = policyPath(machine);
+  if (existsSync(path) && ownerOf(path) === undefined) return () => {};
   try {
-    writeFileSync(path, POLICY, { mode: 0o755 });
+    writeFileSync(path, `#!/bin/sh\n${OURS}\n# ${thisProcess()}\nexit 101\n`, { mode: 0o755 });
   } catch (error) {
     throw new HarnessError(
       `packages can not be installed: ${(error as Error).message}. Only root may: run the same as root, or install them first`,

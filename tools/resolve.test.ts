@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FakeMachine, fakeMachine } from './fake-machine.ts';
 import { cacheDirectory } from './machine.ts';
 import type { ToolName } from './pins.ts';
@@ -106,6 +106,44 @@ describe('installTools', () => {
     fakeApt();
     await install(['nft']);
     expect(readFileSync(policy(), 'utf8')).toBe('#!/bin/sh\nexit 101\n');
+  });
+
+  it('takes away the guard that a killed installation left, also where nothing is to be installed', async () => {
+    fakeApt(`cat $FAKE/usr/sbin/policy-rc.d > $FAKE/guard\n${INSTALL_PACKAGES}`);
+    await install(['nft']);
+    const guard = readFileSync(join(machine.directory, 'guard'), 'utf8');
+    const left = guard.replace(String(process.pid), '999999999');
+    expect(left).not.toBe(guard);
+    writeFileSync(policy(), left, { mode: 0o755 });
+    steps = [];
+    await install(['nft']);
+    expect(existsSync(policy())).toBe(false);
+    expect(steps).toEqual([]);
+
+    // Taken over as well.
+    writeFileSync(policy(), left, { mode: 0o755 });
+    rmSync(join(machine.bin, 'nft'));
+    await install(['nft']);
+    expect(existsSync(policy())).toBe(false);
+
+    // Nobody else may.
+    writeFileSync(policy(), left, { mode: 0o755 });
+    machine.uid = 1000;
+    await install(['nft']);
+    expect(existsSync(policy())).toBe(true);
+  });
+
+  it('leaves the guard of an installation that is on its way', async () => {
+    fakeApt(
+      `sleep 1\n[ -x $FAKE/usr/sbin/policy-rc.d ] && echo still guarded >> $FAKE/log\n${INSTALL_PACKAGES}`,
+    );
+    machine.script('k6', `echo "${K6}"`);
+    const first = install(['nft']);
+    await vi.waitFor(() => expect(existsSync(policy())).toBe(true));
+    await install(['k6']);
+    await first;
+    expect(log()).toContain('still guarded');
+    expect(existsSync(policy())).toBe(false);
   });
 
   it('says that only root may, where it can not keep services from starting', async () => {

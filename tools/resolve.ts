@@ -1,5 +1,5 @@
 import { HarnessError, RefusedError } from '../base/errors.ts';
-import { aptInstall } from './apt.ts';
+import { aptInstall, removeLeftPolicy } from './apt.ts';
 import { type Finding, findTool, findTools, type ResolvedTool, type ToolSource } from './find.ts';
 import { goFetch, goInstall } from './go-install.ts';
 import { lockInstall } from './install-lock.ts';
@@ -52,7 +52,7 @@ function missingTool(finding: Finding) {
 
 /**
  * Installs what is missing of `names` and verifies it; does nothing when all is there. One apt-get call for all packages,
- * beside the Go builds. Two installations at once do not meet: the second waits, and finds everything done.
+ * beside the Go builds; takes away what a killed installation has left. Two installations at once do not meet: the second waits, and finds everything done.
  *
  * @param onStep told of each step
  * @param options.signal ends the steps; what they have done stays, and the next installation goes on from there
@@ -65,6 +65,7 @@ export async function installTools(
   options: { signal?: AbortSignal; machine?: Machine } = {},
 ): Promise<ResolvedTool[]> {
   const { signal, machine = thisMachine() } = options;
+  removeLeftPolicy(machine);
   const before = await planInstall(names, machine);
   if (before.missing.length > 0) {
     const waiting = { what: 'wait for another installation to end', state: 'waiting' as const };
