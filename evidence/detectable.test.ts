@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { undetectableRules } from './detectable.ts';
+import { detectionBudgetMs, undetectableRules } from './detectable.ts';
 import { passingRun } from './testing.ts';
 
 it('names the rules that the run is too short, or its scrapes too far apart, to see', () => {
@@ -37,4 +37,29 @@ it('knows that the cluster’s own metrics are scraped less often', () => {
   for (const rule of rules) rule.shortestRangeMs = 20_000;
   expect(blind(60)).toEqual([]);
   expect(blind(1)).toEqual(['kube_pod_container_status_restarts_total']);
+});
+
+it('adds up what a detection takes at most', () => {
+  const [first] = passingRun().plan.rules;
+  if (!first) throw new Error('no rule');
+  const rhythm = { scrapeMs: 500, evaluationMs: 700, timeScale: 60 };
+  expect(detectionBudgetMs({ ...first, forMs: 2000, rangeMs: 9000 }, rhythm)).toBe(3200);
+  expect(detectionBudgetMs({ ...first, forMs: 2000, rangeMs: 9000, fillMs: 5000 }, rhythm)).toBe(8200);
+  // Of the cluster's own metrics the scrape is later.
+  const kube = 'kube_pod_status_ready == 0';
+  expect(detectionBudgetMs({ ...first, forMs: 2000, expr: kube }, rhythm)).toBe(7700);
+  const recorded = { expr: 'pods:ready == 0', writtenOut: `((${kube}))` };
+  expect(detectionBudgetMs({ ...first, forMs: 2000, ...recorded }, rhythm)).toBe(7700);
+});
+
+it('names the rules whose range the run can not fill', () => {
+  const { plan } = passingRun();
+  const [first] = plan.rules;
+  const end = plan.phases.at(-1)?.endMs ?? 0;
+  if (!first) throw new Error('no rule');
+  const rules = [
+    { ...first, alert: 'Whole', fillMs: end },
+    { ...first, alert: 'Part', fillMs: end / 2 },
+  ];
+  expect(undetectableRules({ ...plan, rules }).map((r) => r.alert)).toEqual(['Whole']);
 });

@@ -20,8 +20,10 @@ interface Rhythm {
 }
 
 /** How often a rule's metrics are scraped, ms. */
-export const scrapedEveryMs = ({ expr }: PlannedRule, { scrapeMs, timeScale }: Rhythm): number =>
-  EXPENSIVE.test(expr) ? Math.max(scrapeMs, expensiveScrapeMs(timeScale)) : scrapeMs;
+export const scrapedEveryMs = (
+  { expr, writtenOut = expr }: PlannedRule,
+  { scrapeMs, timeScale }: Rhythm,
+): number => (EXPENSIVE.test(writtenOut) ? Math.max(scrapeMs, expensiveScrapeMs(timeScale)) : scrapeMs);
 
 /** `rate()` and `increase()` over its shortest window have too few samples: they see nothing, or jumps. */
 export function isBlind(rule: PlannedRule, rhythm: Rhythm): boolean {
@@ -29,12 +31,16 @@ export function isBlind(rule: PlannedRule, rhythm: Rhythm): boolean {
   return rule.shortestRangeMs > 0 && rule.shortestRangeMs < least;
 }
 
+/**
+ * From a fault's effect to the firing alert, ms, when all is as slow as it may be but the fault: its window fills as far as it must, the
+ * condition holds for `for`, and a scrape and an evaluation pass. Source: ANCHORS.md, "Alert delay".
+ */
+export const detectionBudgetMs = (rule: PlannedRule, rhythm: Rhythm & { evaluationMs: number }): number =>
+  (rule.fillMs ?? 0) + rule.forMs + scrapedEveryMs(rule, rhythm) + rhythm.evaluationMs;
+
 /** Rules that a run is too short or too sparsely scraped to see firing: their silence proves nothing, and plan and verdict say so. */
 export function undetectableRules(plan: Plan): PlannedRule[] {
   const end = plan.phases.at(-1)?.endMs ?? 0;
-  return plan.rules.filter(
-    (rule) =>
-      rule.forMs + plan.scrapeMs + plan.evaluationMs > end ||
-      isBlind(rule, { scrapeMs: plan.scrapeMs, timeScale: plan.run.timeScale }),
-  );
+  const rhythm = { ...plan, timeScale: plan.run.timeScale };
+  return plan.rules.filter((rule) => detectionBudgetMs(rule, rhythm) > end || isBlind(rule, rhythm));
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Diagnostic, RefusedError } from '../base/errors.ts';
-import { detectionBudgetMs, loadRules, plannedRules, renderRules, scaleRules } from './rules.ts';
+import { isBlind, scrapedEveryMs } from '../evidence/detectable.ts';
+import { loadRules, plannedRules, renderRules, scaleRules } from './rules.ts';
 
 const SHIPPED = fileURLToPath(new URL('./rules/', import.meta.url));
 const files = readdirSync(SHIPPED)
@@ -209,9 +210,76 @@ describe('plannedRules', () => {
     expect(plannedRules(loadRules([write(rule('record: a:b\nexpr: up'))]))).toEqual([]);
   });
 
-  test('a detection takes at most range + for + scrape + evaluation', () => {
-    expect(detectionBudgetMs(planned('rate(a[5m]) > 1', ', for: 2m'), 15_000, 30_000)).toBe(
-      300_000 + 120_000 + 15_000 + 30_000,
+  test('adds offsets to what it looks back on, and takes off those ahead', () => {
+    expect(planned('a > 2 * (a offset 1h)').rangeMs).toBe(3_600_000);
+    expect(planned('sum(rate(a[5m] offset 10m)) > 1').rangeMs).toBe(900_000);
+    expect(planned('max_over_time(rate(a[5m])[1h:1m] offset 30m) > 1').rangeMs).toBe(5_700_000);
+    expect(planned('rate(a[5m] offset -2m) > 1').rangeMs).toBe(180_000);
+    expect(planned('a offset -2m > 1').rangeMs).toBe(0);
+    // An offset is of what it follows, and of nothing before.
+    expect(planned('rate(a[1h]) > 1 and b offset 5m').rangeMs).toBe(3_600_000);
+    expect(planned('(rate(a[1h]) and b) offset 5m').rangeMs).toBe(3_900_000);
+    expect(planned('a > 2 * (a offset 1h)').shortestRangeMs).toBe(0);
+  });
+
+  test('keeps keep_firing_for, of those that have it', () => {
+    expect(planned('up == 0', ', keep_firing_for: 5m').keepFiringForMs).toBe(300_000);
+    expect(planned('up == 0')).not.toHaveProperty('keepFiringForMs');
+  });
+
+  test('knows how much of its range must lie in a fault', () => {
+    expect(planned('avg_over_time(ready[10m]) < 0.5').fillMs).toBe(300_000);
+    expect(planned('rate(a[5m]) > 1')).not.toHaveProperty('fillMs');
+  });
+});
+
+describe('plannedRules with recorded series', () => {
+  const planned = (...rules: string[]) => {
+    const text = `groups: [{ name: g, rules: [${rules.join(', ')}] }]`;
+    const [one] = plannedRules(scaleRules(loadRules([write(text)]), 60));
+    if (!one) throw new Error('no rule');
+    return one;
+  };
+  const record = (name: string, expr: string) => `{ record: "${name}", expr: ${JSON.stringify(expr)} }`;
+  const alert = (expr: string) => `{ alert: A, expr: ${JSON.stringify(expr)} }`;
+  const RATE = record('job:err:rate1m', 'sum(rate(err_total[1m])) # by job');
+
+  test('looks back on what they are recorded from', () => {
+    const one = planned(RATE, alert('job:err:rate1m > 0.05'));
+    expect(one).toMatchObject({ expr: 'job:err:rate1m > 0.05', rangeMs: 1000, shortestRangeMs: 1000 });
+    expect(isBlind(one, { scrapeMs: 500, timeScale: 60 })).toBe(true);
+  });
+
+  test('adds that to its own range and offset, through any number of them', () => {
+    const share = record('job:err:share', 'job:err:rate1m / job:all:rate2m');
+    const all = record('job:all:rate2m', 'sum(rate(all_total[2m]))');
+    const one = planned(share, RATE, all, alert('max_over_time(job:err:share{job="a"}[10m] offset 1h) > 1'));
+    expect(one).toMatchObject({ rangeMs: 72_000, shortestRangeMs: 1000 });
+  });
+
+  test('takes all that are recorded under one name', () => {
+    const twice = [record('a:b', 'rate(a[10m])'), record('a:b', 'rate(b[3m])')];
+    expect(planned(...twice, alert('a:b > 1'))).toMatchObject({ rangeMs: 10_000, shortestRangeMs: 3000 });
+  });
+
+  test('ends where one is recorded from itself', () => {
+    const circle = [record('a:b', 'rate(x[1m]) + b:a'), record('b:a', 'a:b[5m:] or a:b offset 2m')];
+    expect(planned(...circle, alert('b:a > 1')).rangeMs).toBe(6000);
+  });
+
+  test('knows their metrics and what they need of a fault', () => {
+    const restarts = record(
+      'pod:restarts:increase',
+      'increase(kube_pod_container_status_restarts_total[2m])',
     );
+    const one = planned(restarts, alert('pod:restarts:increase > 0'));
+    expect(scrapedEveryMs(one, { scrapeMs: 500, timeScale: 60 })).toBe(5000);
+    expect(isBlind(one, { scrapeMs: 500, timeScale: 60 })).toBe(true);
+    const ready = [record('x:ready', 'ready{x="y"}'), record('x:ready:avg', 'avg_over_time(x:ready[10m])')];
+    expect(planned(...ready, alert('x:ready:avg < 0.5')).fillMs).toBe(5000);
+  });
+
+  test('says nothing of them where it reads none', () => {
+    expect(planned(RATE, alert('up == 0'))).not.toHaveProperty('writtenOut');
   });
 });

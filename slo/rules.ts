@@ -9,8 +9,10 @@ import { type Diagnostic, RefusedError } from '../base/errors.ts';
 import { fieldName, readYaml, type YamlFile } from '../base/yaml-file.ts';
 import type { PlannedRule } from '../evidence/plan.ts';
 import { HEARTBEAT } from '../evidence/tables.ts';
+import { fillMs } from './rules/fill.ts';
 import { parsePrometheusDuration } from './rules/prometheus-duration.ts';
 import { promqlProblems, promqlRanges, scalePromql } from './rules/promql.ts';
+import { writtenOut } from './rules/recorded.ts';
 
 export interface Rule {
   kind: 'alert' | 'record';
@@ -238,23 +240,34 @@ function renderRule(rule: Rule): Record<string, unknown> {
   };
 }
 
-/** The alerts for `plan.json`. Takes rules that are scaled already. */
+/** The alerts for `plan.json`. Takes all rules, scaled already: what an alert reads of recorded series is part of it. */
 export function plannedRules(rules: readonly Rule[]): PlannedRule[] {
+  const recorded = new Map(
+    [
+      ...Map.groupBy(
+        rules.filter((rule) => rule.kind === 'record'),
+        (rule) => rule.name,
+      ),
+    ].map(([name, same]) => [name, same.map((rule) => rule.expr)]),
+  );
   return rules
     .filter((rule) => rule.kind === 'alert')
-    .map((rule) => ({
-      alert: rule.name,
-      expr: rule.expr,
-      forMs: rule.forMs,
-      rangeMs: promqlRanges(rule.expr).longestMs,
-      shortestRangeMs: promqlRanges(rule.expr).shortestMs,
-      labels: rule.labels,
-      annotations: rule.annotations,
-      file: rule.file,
-    }));
-}
-
-/** Longest time from the effect to the firing alert, ms: the window must fill, the condition hold, a scrape and an evaluation pass. */
-export function detectionBudgetMs(rule: PlannedRule, scrapeMs: number, evaluationMs: number): number {
-  return rule.rangeMs + rule.forMs + scrapeMs + evaluationMs;
+    .map((rule) => {
+      const expr = writtenOut(rule.expr, recorded);
+      const { longestMs, shortestMs } = promqlRanges(expr);
+      const fill = fillMs(expr);
+      return {
+        alert: rule.name,
+        expr: rule.expr,
+        ...(expr === rule.expr ? {} : { writtenOut: expr }),
+        forMs: rule.forMs,
+        ...(rule.keepFiringForMs > 0 ? { keepFiringForMs: rule.keepFiringForMs } : {}),
+        rangeMs: longestMs,
+        shortestRangeMs: shortestMs,
+        ...(fill > 0 ? { fillMs: fill } : {}),
+        labels: rule.labels,
+        annotations: rule.annotations,
+        file: rule.file,
+      };
+    });
 }

@@ -120,25 +120,53 @@ export function scalePromql(expr: string, timeScale: number): string {
   return scaled;
 }
 
-/** Longest and shortest look-back of an expression, ms; a range inside a subquery adds to the subquery's. 0 without any. */
+/**
+ * How far back an expression looks, ms, and its shortest range; 0 without any. A range inside a subquery adds to the subquery's, and an
+ * offset to both.
+ */
 export function promqlRanges(expr: string): { longestMs: number; shortestMs: number } {
   let longestMs = 0;
   let shortestMs = Number.POSITIVE_INFINITY;
   parser.parse(expr).iterate({
-    enter(ref) {
-      if (ref.name !== 'MatrixSelector' && ref.name !== 'SubqueryExpr') return;
-      const own = rangeOf(expr, ref.node);
-      let reach = own;
-      for (let node = ref.node.parent; node; node = node.parent)
-        if (node.name === 'SubqueryExpr') reach += rangeOf(expr, node);
-      longestMs = Math.max(longestMs, reach);
-      shortestMs = Math.min(shortestMs, own);
+    enter({ name, node }) {
+      if (name === 'VectorSelector') longestMs = Math.max(longestMs, reachOf(expr, node));
+      if (RANGES.test(name)) shortestMs = Math.min(shortestMs, rangeOf(expr, node));
     },
   });
   return { longestMs, shortestMs: Number.isFinite(shortestMs) ? shortestMs : 0 };
 }
 
-function rangeOf(expr: string, selector: SyntaxNode): number {
+const RANGES = /^(?:MatrixSelector|SubqueryExpr)$/;
+
+/**
+ * From the evaluation to the oldest sample that a selector can read. What follows an operand belongs to that alone: of `a or b offset 5m` to
+ * b; the parser, made for highlighting, puts it around both.
+ */
+function reachOf(expr: string, selector: SyntaxNode): number {
+  let reach = 0;
+  let isLast = true;
+  for (let node = selector; node.parent; node = node.parent) {
+    const around = node.parent;
+    if (around.name === 'BinaryExpr') isLast &&= node.to === around.to;
+    else if (around.name === 'ParenExpr' || around.name === 'FunctionCallBody') isLast = true;
+    else if (isLast && RANGES.test(around.name)) reach += rangeOf(expr, around);
+    else if (isLast && around.name === 'OffsetExpr') reach += offsetOf(expr, around);
+  }
+  return reach;
+}
+
+/** Negative for one that looks ahead. */
+function offsetOf(expr: string, node: SyntaxNode): number {
+  const signed = node.getChild('OffsetDurationExpr');
+  // A sign is a node around the duration.
+  const duration = signed?.getChild('OffsetDurationExpr') ?? signed;
+  if (!signed || !duration) return 0;
+  const ms = parsePrometheusDuration(expr.slice(duration.from, duration.to)) ?? 0;
+  return expr[signed.from] === '-' ? -ms : ms;
+}
+
+/** Of a matrix selector or a subquery, ms. */
+export function rangeOf(expr: string, selector: SyntaxNode): number {
   const duration = selector.getChild('DurationExpr');
   return duration ? (parsePrometheusDuration(expr.slice(duration.from, duration.to)) ?? 0) : 0;
 }
