@@ -19,8 +19,10 @@ export interface PodSample {
   pods: number;
 }
 
-export interface Observers {
+/** Disposed of, they look no more: what they would write after a crash may land in another run's journal. */
+export interface Observers extends Disposable {
   pods: PodSample[];
+  /** Ends the looking, with the last of what was seen. */
   stop(): void;
 }
 
@@ -75,10 +77,12 @@ export function startObservers(options: {
   };
   lookAtPods();
   const timers = [setInterval(lookAtPods, PODS_EVERY_MS), setInterval(lookAtCpu, CPU_EVERY_MS)];
+  const lookNoMore = () => timers.forEach(clearInterval);
   return {
     pods,
+    [Symbol.dispose]: lookNoMore,
     stop() {
-      for (const timer of timers) clearInterval(timer);
+      lookNoMore();
       const t = clock.now();
       for (const query of ['pods', 'pods_ready'] as const)
         for (const [name, count] of last[query]) pods.push({ query, t, function: name, pods: count });

@@ -294,7 +294,7 @@ export class Run {
     this.clock.setOrigin((await load.begin()) / 1000);
     this.journal.write({ type: 'run.started' }, performance.now() - this.clock.now());
     for (const stream of plan.streams) this.journal.write({ type: 'load.started', stream: stream.name });
-    const observers: Observers = startObservers({
+    using observers: Observers = startObservers({
       target: running,
       clock: this.clock,
       journal: this.journal,

@@ -7,6 +7,7 @@ import type { AlertContract, Plan } from './plan.ts';
 export const LEDGER_CHECKS = [
   'complete',
   'drain',
+  'accepted',
   'lost',
   'failed',
   'duplicated',

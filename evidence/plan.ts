@@ -122,10 +122,16 @@ export const RecoveryContract = z.strictObject({
 export const PlannedRule = z.strictObject({
   alert: z.string(),
   expr: z.string(),
+  /** The expression with what recorded series are made of in their place. Absent: it reads none (older plans do not say). */
+  writtenOut: z.string().optional(),
   forMs: z.number(),
-  /** The longest and the shortest look-back of the expression, ms; 0 without one. */
+  /** Absent: 0 (older plans do not say). */
+  keepFiringForMs: z.number().optional(),
+  /** How far back it looks, offsets and recorded series included, and its shortest range, ms; 0 without one. */
   rangeMs: z.number(),
   shortestRangeMs: z.number(),
+  /** A fault must fill so much of its range before it can be true, ms. Absent: it can be true at once (older plans do not say). */
+  fillMs: z.number().optional(),
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.string()),
   file: z.string(),
@@ -173,6 +179,10 @@ export const Plan = z.strictObject({
   recovery: z.array(RecoveryContract),
   ledger: z.strictObject({
     drainMs: z.number(),
+    /** Share of the events that were sent which may be not accepted, but for those of {@link refusedWhile}. Absent: nobody judges it. */
+    maxRefusedShare: z.number().optional(),
+    /** Faults that cut the way in: what is not accepted from their injection on until the platform must have recovered does not count. Absent: there is none. */
+    refusedWhile: z.array(z.string()).optional(),
     maxLost: z.number(),
     /** Most accepted events that may end in an error of the platform or of the function. */
     maxFailed: z.number(),

@@ -279,7 +279,14 @@ function planOf(streams: Stream[]): Plan {
         rtoMs: 5000,
       },
     ],
-    ledger: { drainMs: 30_000, maxLost: 0, maxFailed: 0, maxDuplicated: 0, maxUnexpected: 0 },
+    ledger: {
+      drainMs: 30_000,
+      maxRefusedShare: 0.01,
+      maxLost: 0,
+      maxFailed: 0,
+      maxDuplicated: 0,
+      maxUnexpected: 0,
+    },
     load: { maxUnsentShare: 0.01, maxLatenessMs: 50, maxCpuShare: 1 },
     honesty: [
       {

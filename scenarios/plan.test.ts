@@ -177,6 +177,18 @@ describe('names that come to nothing', () => {
     );
   });
 
+  it('lets no event ask to fail: all of them would be in ledger/failed', () => {
+    const load = (script: string) =>
+      SCENARIO.replace(
+        '  faults:',
+        `    - { name: calls, script: ${script}, rate: 1/s, params: { failShare: 0.1 } }\n  faults:`,
+      );
+    expect(refusal(load('events'))).toMatch(
+      /params\.failShare: script "events" has no such parameter: expected one of prefix, functions, workMs$/,
+    );
+    expect(plan(load('invocations')).streams).toHaveLength(2);
+  });
+
   it('refuses an abort condition that can never hold', () => {
     const abort = (stream: string, phase: string) =>
       `  abort: [{ stream: ${stream}, errorShareAbove: 0.5, for: 1m, phases: [${phase}] }]\n`;
@@ -199,6 +211,8 @@ describe('names that come to nothing', () => {
       /spec\.alerts\.mustFire\.1: "Down" must fire twice for kill/,
     );
     expect(complaint('  ledger: { failsWith: [kill, kill] }\n')).toMatch(/"kill" is there twice/);
+    expect(complaint('  ledger: { refusedWhile: [kill, kill] }\n')).toMatch(/"kill" is there twice/);
+    expect(complaint('  ledger: { refusedWhile: [nobody] }\n')).toMatch(/the scenario has no fault "nobody"/);
   });
 });
 
@@ -318,6 +332,136 @@ describe('makePlan', () => {
     expect(refusal(SCENARIO, { rules: [rule('Down', 2000, 900)] })).toMatch(
       /range of Down is 900ms .* under 4 scrapes/,
     );
+  });
+});
+
+describe('a fault and the range of its alert', () => {
+  const down = (more: Partial<PlannedRule>) => ({ rules: [{ ...rule('Down', 0), ...more }] });
+  // Ten minutes, at 60: 10 s.
+  const ten = { rangeMs: 10_000, shortestRangeMs: 10_000 };
+
+  it('is refused when it can not fill what it must of it', () => {
+    const short = SCENARIO.replace('until: recover }', 'until: recover, after: 4m }');
+    expect(refusal(short, down({ ...ten, fillMs: 6000 }))).toMatch(
+      /fault "kill" lasts 6s, but Down needs 6s of its range \+ for \+ scrape \+ evaluation = 6s500ms: expected a longer fault/,
+    );
+    expect(plan(short, down({ ...ten, fillMs: 5000 })).alerts).toHaveLength(1);
+    // All of it, for 1 s: nothing of the range is left that could hold the condition.
+    expect(refusal(SCENARIO, down({ ...ten, fillMs: 10_000, forMs: 1000 }))).toMatch(
+      /10s of its range \+ for \+ scrape \+ evaluation = 11s500ms/,
+    );
+  });
+
+  it('may be shorter than `for` where the range remembers it', () => {
+    const within = (text: string) => text.replace('within: 4m', 'within: 13m');
+    expect(plan(within(SCENARIO), down({ ...ten, forMs: 12_000 })).alerts).toHaveLength(1);
+    expect(refusal(within(SCENARIO), down({ forMs: 12_000 }))).toMatch(
+      /Down needs for \+ scrape \+ evaluation = 12s500ms/,
+    );
+    expect(refusal(within(SCENARIO), down({ ...ten, forMs: 22_000 }))).toMatch(
+      /needs for \+ scrape \+ evaluation - 10s in which its range may still hold = 12s500ms/,
+    );
+  });
+
+  it('is not asked to fill the range of a rate', () => {
+    expect(plan(SCENARIO, down({ rangeMs: 300_000, shortestRangeMs: 300_000 })).alerts).toHaveLength(1);
+  });
+
+  it('makes no alert sooner than its range fills, or its metrics are scraped', () => {
+    expect(refusal(SCENARIO, down({ ...ten, fillMs: 8000 }))).toMatch(
+      /mustFire\.0\.within: 4s is less than 8s of its range \+ for \+ scrape \+ evaluation = 8s500ms/,
+    );
+    // Every 5 s, and not every 250 ms.
+    expect(refusal(SCENARIO, down({ expr: 'kube_pod_status_ready == 0', forMs: 2000 }))).toMatch(
+      /4s is less than for \+ scrape \+ evaluation = 7s250ms/,
+    );
+  });
+});
+
+describe('windows of a recovery', () => {
+  const recovery = (rates: string, more = '') =>
+    `${SCENARIO.replace('rate: 10/s', rates)}  recovery: [{ name: back, fault: kill, stream: builds, measure: processed, window: 1m, windows: 3, rto: 5m${more} }]\n`;
+
+  it('must be longer than the time between two requests, and its lateness', () => {
+    expect(refusal(recovery('rate: 10/s, rates: { recover: 1/s }'))).toMatch(
+      /spec\.recovery\.0\.window: windows of 1s at this time scale may be empty: "builds" sends one request each 1s in recover: expected a window of 2m in the scenario, or 2\/s there/,
+    );
+    expect(plan(recovery('rate: 10/s, rates: { recover: 1.2/s }')).recovery).toHaveLength(1);
+    expect(refusal(recovery('rate: 10/s, rates: { recover: 0/s }'))).toMatch(
+      /"builds" sends nothing in recover: expected 2\/s there/,
+    );
+  });
+
+  it('are asked in the phases that they cover', () => {
+    expect(plan(recovery('rate: 10/s, rates: { baseline: 0/s, inject: 0.5/s }')).recovery).toHaveLength(1);
+    expect(refusal(recovery('rate: 10/s, rates: { inject: 0.5/s }', ', from: injection'))).toMatch(
+      /each 2s in inject: expected a window of 4m/,
+    );
+    expect(
+      plan(recovery('rate: 10/s, rates: { recover: 0.5/s }', ', from: injection')).recovery,
+    ).toHaveLength(1);
+    // Eight minutes after the revert all that may be needed is there.
+    const later = (length: string, rest: string) =>
+      recovery(rest).replace('recover: 10m }', `recover: ${length}, recovered: 10m }`);
+    expect(plan(later('8m', 'rate: 10/s, rates: { recovered: 0/s }')).recovery).toHaveLength(1);
+    expect(refusal(later('7m', 'rate: 10/s, rates: { recovered: 0/s }'))).toMatch(/nothing in recovered/);
+  });
+});
+
+describe('an objective on going to zero', () => {
+  const objective: Catalog['objective'] = (use) => ({
+    ...ratio(0.9),
+    name: use.ref,
+    phases: use.phases,
+    indicator: {
+      type: 'quantile',
+      statistic: 'max',
+      value: 'seconds',
+      rows: { table: 'scaling', where: use.ref === 'scale-up' ? "kind = 'up'" : "kind = 'to_zero'" },
+      unit: 's',
+    },
+  });
+  const functions = (minScale: number, ref = 'scale-to-zero') =>
+    SCENARIO.replace('ref: build-success', `ref: ${ref}`).replace(
+      '  load:',
+      `  functions: [{ prefix: a, minScale: 0 }, { prefix: b, minScale: ${minScale} }]\n  load:`,
+    );
+
+  it('is refused where functions must stay', () => {
+    expect(refusal(functions(1), { objective })).toMatch(
+      /spec\.objectives\.0\.ref: "scale-to-zero" is asked of every function, and functions "b" stay by their minScale: expected minScale 0/,
+    );
+    expect(plan(functions(0), { objective }).objectives).toHaveLength(1);
+    expect(plan(functions(1, 'scale-up'), { objective }).objectives).toHaveLength(1);
+  });
+
+  it('is refused where the load makes them stay', () => {
+    const load = (minScale: number) =>
+      functions(0).replace(
+        '  faults:',
+        `    - { name: updates, script: updates, rate: 1/s, params: { prefix: b, minScale: ${minScale} } }\n  faults:`,
+      );
+    expect(refusal(load(1), { objective })).toMatch(/functions that "updates" updates stay/);
+    expect(plan(load(0), { objective }).objectives).toHaveLength(1);
+  });
+});
+
+describe('an objective on a query that is asked once a phase', () => {
+  const series = (kind: 'phase' | 'range'): Partial<Catalog> => ({
+    objective: (use) => ({
+      ...ratio(0.9),
+      phases: use.phases,
+      indicator: { type: 'series', statistic: 'max', query: 'errors', kind, unit: '' },
+    }),
+  });
+  const short = SCENARIO.replace('baseline: 10m', 'baseline: 50s');
+
+  it('is refused over the run when a phase is too short for it', () => {
+    expect(refusal(short, series('phase'))).toMatch(
+      /spec\.objectives\.0\.phases: phase "baseline" lasts 833ms, under 4 scrapes of 250ms/,
+    );
+    expect(plan(SCENARIO, series('phase')).objectives).toHaveLength(1);
+    expect(plan(short, series('range')).objectives).toHaveLength(1);
   });
 });
 

@@ -8,7 +8,12 @@ import type { Diagnostic } from '../base/errors.ts';
 import { RefusedError } from '../base/errors.ts';
 import { segmentCount } from '../base/schedule.ts';
 import { countedChecks, type Judged, names } from '../evidence/check-ids.ts';
-import { isBlind, MIN_SCRAPES_PER_WINDOW, scrapedEveryMs } from '../evidence/detectable.ts';
+import {
+  detectionBudgetMs,
+  isBlind,
+  MIN_SCRAPES_PER_WINDOW,
+  scrapedEveryMs,
+} from '../evidence/detectable.ts';
 import {
   type AlertContract,
   BUNDLE_VERSION,
@@ -51,6 +56,9 @@ const LOOKS = 4;
 /** Room for three looks in a row (engine/fault-life.ts) that take half a second each, as long as one may (chaos/fault.ts). */
 const WATCH_MS = 1500;
 
+/** p99 of how late the generator may send, ms. */
+const MAX_LATENESS_MS = 100;
+
 type Spec = Scenario['spec'];
 
 /** @throws RefusedError with every problem of the scenario on this catalog. */
@@ -83,6 +91,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
       );
   });
   refuseStrangers(spec, phases, complain);
+  refuseThoseThatStay(spec, catalog, complain);
   const streams = spec.load.map((load, i) => planStream(load, factors[load.name] ?? 1, i, phases, complain));
   const faults = spec.faults.flatMap(
     (fault, i) => planFault(fault, i, phases, facts.timeScale, catalog, complain) ?? [],
@@ -93,14 +102,17 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
   const alerts = planAlerts(spec, faults, phases, facts.timeScale, catalog, complain);
   const recovery = planRecovery(spec, streams, faults, phases, facts.timeScale, complain);
   refuseBlindRules(alerts, catalog, facts.timeScale, complain);
-  spec.ledger.failsWith.forEach((name, i) => {
-    if (spec.faults.every((fault) => fault.name !== name))
-      complain(['ledger', 'failsWith', i], `the scenario has no fault "${name}"`);
-  });
+  for (const field of ['failsWith', 'refusedWhile'] as const)
+    spec.ledger[field].forEach((name, i) => {
+      if (spec.faults.every((fault) => fault.name !== name))
+        complain(['ledger', field, i], `the scenario has no fault "${name}"`);
+    });
 
   const kinds = new Set(streams.map((s) => s.script));
   const ledger = {
     drainMs: spec.ledger.drain,
+    maxRefusedShare: spec.ledger.maxRefusedShare,
+    ...(spec.ledger.refusedWhile.length > 0 ? { refusedWhile: spec.ledger.refusedWhile } : {}),
     maxLost: spec.ledger.maxLost,
     maxFailed: spec.ledger.maxFailed,
     ...(spec.ledger.failsWith.length > 0 ? { failsWith: spec.ledger.failsWith } : {}),
@@ -143,7 +155,7 @@ export function makePlan(scenario: ScenarioFile, catalog: Catalog, facts: RunFac
     ...judged,
     // The generator shares its cores with the platform on `local`: over 80 % of them it can not keep time (k6-benchmarks).
     load: {
-      ...{ maxUnsentShare: 0.001, maxLatenessMs: 100, maxCpuShare: 0.8 * facts.sharedCores },
+      ...{ maxUnsentShare: 0.001, maxLatenessMs: MAX_LATENESS_MS, maxCpuShare: 0.8 * facts.sharedCores },
       ...(facts.loadPods > 0 ? { pods: facts.loadPods } : {}),
     },
     core: Object.fromEntries(
@@ -197,10 +209,11 @@ function refuseDuplicates(spec: Spec, complain: Complain): void {
       complain(['alerts', 'mustFire', i], `"${alert}" must fire twice for ${fault}: expected it once`);
     contracts.add(`${alert} ${fault}`);
   });
-  spec.ledger.failsWith.forEach((name, i) => {
-    if (spec.ledger.failsWith.indexOf(name) < i)
-      complain(['ledger', 'failsWith', i], `"${name}" is there twice: expected it once`);
-  });
+  for (const field of ['failsWith', 'refusedWhile'] as const)
+    spec.ledger[field].forEach((name, i) => {
+      if (spec.ledger[field].indexOf(name) < i)
+        complain(['ledger', field, i], `"${name}" is there twice: expected it once`);
+    });
   const prefixes = new Set<string>();
   spec.functions.forEach((f, i) => {
     if (prefixes.has(f.prefix))
@@ -235,6 +248,24 @@ function refuseStrangers(spec: Spec, phases: Phase[], complain: Complain): void 
           `the scenario has no phase "${phase}": ${oneOf(phases.map(({ name }) => name))}`,
         );
     });
+  });
+}
+
+/** The judge asks of every function whether it goes to zero (slo/judge/scaling-view.ts): what must stay would fail. */
+function refuseThoseThatStay(spec: Spec, catalog: Catalog, complain: Complain): void {
+  const stays = [
+    ...spec.functions.filter(({ minScale }) => minScale > 0).map(({ prefix }) => `functions "${prefix}"`),
+    ...spec.load
+      .filter(({ script, params }) => script === 'updates' && Number(params.minScale ?? 0) > 0)
+      .map(({ name }) => `functions that "${name}" updates`),
+  ];
+  if (stays.length === 0) return;
+  spec.objectives.forEach((use, i) => {
+    if (/\bto_zero\b/.test(JSON.stringify(catalog.objective(use)?.indicator ?? '')))
+      complain(
+        ['objectives', i, 'ref'],
+        `"${use.ref}" is asked of every function, and ${stays.join(', ')} stay by their minScale: expected minScale 0, or a scenario of its own for those`,
+      );
   });
 }
 
@@ -376,14 +407,16 @@ function planObjective(
       complain(['objectives', index, 'phases'], `the scenario has no phase "${name}"`);
       continue;
     }
-    if (
-      objective.indicator.type === 'series' &&
-      phase.endMs - phase.startMs < MIN_SCRAPES_PER_WINDOW * catalog.scrapeMs
-    ) {
-      complain(
-        ['objectives', index, 'phases'],
-        `phase "${name}" lasts ${seconds(phase.endMs - phase.startMs)}, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a longer phase or a smaller --time-scale`,
-      );
+    // A query of kind `phase` is asked once for each phase, also for the run.
+    const isByPhase = objective.indicator.type === 'series' && objective.indicator.kind === 'phase';
+    const windows = name === 'run' && isByPhase ? phases : [{ ...phase, name }];
+    for (const window of objective.indicator.type === 'series' ? windows : []) {
+      const length = window.endMs - window.startMs;
+      if (length < MIN_SCRAPES_PER_WINDOW * catalog.scrapeMs)
+        complain(
+          ['objectives', index, 'phases'],
+          `phase "${window.name}" lasts ${seconds(length)}, under ${MIN_SCRAPES_PER_WINDOW} scrapes of ${seconds(catalog.scrapeMs)}: expected a longer phase or a smaller --time-scale`,
+        );
     }
     if (objective.indicator.type === 'ratio') refuseUnresolvable(objective, name, index, streams, complain);
   }
@@ -436,7 +469,8 @@ function planAlerts(
     if (!rule) complain(['alerts', 'mustFire', i, 'alert'], unknownAlert(must.alert, known));
     if (!fault && spec.faults.every((f) => f.name !== must.fault))
       complain(['alerts', 'mustFire', i, 'fault'], `the scenario has no fault "${must.fault}"`);
-    if (rule && fault) refuseUndetectable(rule, fault, must.within / timeScale, i, catalog, complain);
+    if (rule && fault)
+      refuseUndetectable(rule, fault, must.within / timeScale, i, { ...catalog, timeScale }, complain);
     const end = phases.at(-1)?.endMs ?? 0;
     if (fault && end - fault.revertMs < must.clearsWithin / timeScale) {
       complain(
@@ -471,28 +505,33 @@ function unknownAlert(alert: string, known: ReadonlyMap<string, unknown>): strin
 }
 
 /**
- * Worst case of detection: `for` + scrape + evaluation, plus the rule's range when it averages over one (ANCHORS.md,
- * "Alert delay"). A fault shorter than that may end before the alert can fire: refused, not hoped for.
+ * A fault is refused that may end before its alert can fire, not hoped to be long enough: what it needs is as late as a scrape and an
+ * evaluation may make it (ANCHORS.md, "Alert delay"). What can fire is not refused: of the rule's range only what must lie in the fault
+ * counts (`fillMs`), and the rest may still hold the condition for a part of `for` when the fault is over.
  */
 function refuseUndetectable(
   rule: PlannedRule,
   fault: PlannedFault,
   withinMs: number,
   index: number,
-  catalog: Catalog,
+  rhythm: { scrapeMs: number; evaluationMs: number; timeScale: number },
   complain: Complain,
 ): void {
-  const needed = rule.forMs + catalog.scrapeMs + catalog.evaluationMs;
+  const { fillMs = 0, forMs, rangeMs } = rule;
+  const needed = detectionBudgetMs(rule, rhythm);
+  const parts = `${fillMs > 0 ? `${seconds(fillMs)} of its range + ` : ''}for + scrape + evaluation`;
+  const held = Math.min(forMs, rangeMs - fillMs);
+  const least = needed - held;
   const span = fault.revertMs - fault.injectMs;
-  if (span < needed)
+  if (span < least)
     complain(
       ['alerts', 'mustFire', index],
-      `fault "${fault.name}" lasts ${seconds(span)}, but ${rule.alert} needs for + scrape + evaluation = ${seconds(needed)}: expected a longer fault`,
+      `fault "${fault.name}" lasts ${seconds(span)}, but ${rule.alert} needs ${parts}${held > 0 ? ` - ${seconds(held)} in which its range may still hold` : ''} = ${seconds(least)}: expected a longer fault`,
     );
   if (withinMs + SLACK_MS < needed)
     complain(
       ['alerts', 'mustFire', index, 'within'],
-      `${seconds(withinMs)} is less than for + scrape + evaluation = ${seconds(needed)}: no alert can be that fast`,
+      `${seconds(withinMs)} is less than ${parts} = ${seconds(needed)}: no alert can be that fast`,
     );
 }
 
@@ -541,6 +580,7 @@ function planRecovery(
         ['recovery', i],
         `only ${seconds(remains)} remain after the ${recovery.from}: expected at least ${recovery.windows} windows of ${seconds(windowMs)}`,
       );
+    if (stream && fault) refuseEmptyWindows(recovery, i, stream, fault, timeScale, complain);
     return {
       name: recovery.name,
       fault: recovery.fault,
@@ -557,6 +597,39 @@ function planRecovery(
       rtoMs: recovery.rto / timeScale,
     };
   });
+}
+
+/**
+ * A window without a request is no good one (slo/judge/recovery.ts), whatever the platform does: refused are those shorter than the time
+ * between two requests, the later one as late as the judge lets it be (slo/judge/load.ts). Windows count until the last that a recovery in
+ * time may need; those from the injection, until the revert.
+ */
+function refuseEmptyWindows(
+  { from, rto, window, windows }: Spec['recovery'][number],
+  index: number,
+  stream: Stream,
+  fault: PlannedFault,
+  timeScale: number,
+  complain: Complain,
+): void {
+  const windowMs = window / timeScale;
+  const startMs = from === 'revert' ? fault.revertMs : fault.injectMs;
+  const endMs = from === 'revert' ? startMs + rto / timeScale + windows * windowMs : fault.revertMs;
+  const sparse = stream.segments.find((segment) => {
+    const period = 1000 / segment.rate;
+    const isAsked = segment.endMs > startMs && segment.startMs < endMs;
+    return isAsked && windowMs < period + Math.max(MAX_LATENESS_MS, 0.05 * period);
+  });
+  if (!sparse) return;
+  const { rate, phase } = sparse;
+  const sends =
+    rate > 0
+      ? `sends one request each ${seconds(1000 / rate)} in ${phase}: expected a window of ${seconds((2000 / rate) * timeScale)} in the scenario, or`
+      : `sends nothing in ${phase}: expected`;
+  complain(
+    ['recovery', index, 'window'],
+    `windows of ${seconds(windowMs)} at this time scale may be empty: "${stream.name}" ${sends} ${Number((2000 / windowMs).toPrecision(2))}/s there`,
+  );
 }
 
 const faultLength = (fault: PlannedFault | undefined) => (fault ? fault.revertMs - fault.injectMs : 0);

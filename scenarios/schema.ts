@@ -12,7 +12,7 @@ export const SCRIPTS = ['builds', 'invocations', 'events', 'updates'] as const;
 export const SCRIPT_PARAMS: Record<(typeof SCRIPTS)[number], readonly string[]> = {
   builds: ['prefix', 'source'],
   invocations: ['prefix', 'functions', 'workMs', 'failShare'],
-  events: ['prefix', 'functions', 'workMs', 'failShare'],
+  events: ['prefix', 'functions', 'workMs'],
   updates: ['prefix', 'functions', 'minScale'],
 };
 /** Phases in the order in which a run goes through them; a scenario uses those that it needs. */
@@ -177,6 +177,10 @@ export const Scenario = z.strictObject({
       .strictObject({
         /** How long what was accepted may take after the last phase; real time, never scaled. */
         drain: Duration.default(30_000),
+        /** Share of the events sent that may be refused, or get no answer. */
+        maxRefusedShare: z.number().min(0).max(1).default(0.01),
+        /** Faults that cut the way in: what is not accepted while they last, and until their longest recovery time objective, does not count. */
+        refusedWhile: z.array(Name).default([]),
         maxLost: z.number().int().min(0).default(0),
         /** Accepted events that may end in an error. Of builds the objective build-success judges the share as well. */
         maxFailed: z.number().int().min(0).default(0),
@@ -187,6 +191,8 @@ export const Scenario = z.strictObject({
       })
       .default({
         drain: 30_000,
+        maxRefusedShare: 0.01,
+        refusedWhile: [],
         maxLost: 0,
         maxFailed: 0,
         failsWith: [],

@@ -5,7 +5,7 @@ import type { AlertChange } from '../../evidence/alerts.ts';
 import { RULE_METRIC } from '../../evidence/detectable.ts';
 import { Database, quote } from '../../evidence/duckdb.ts';
 import type { Plan } from '../../evidence/plan.ts';
-import { FILES, type SeriesRow, type TableName } from '../../evidence/tables.ts';
+import { FILES, HEARTBEAT, type SeriesRow, type TableName } from '../../evidence/tables.ts';
 import type { Tap } from '../../targets/tap.ts';
 import type { RunClock } from '../clock.ts';
 import { drain } from '../drain.ts';
@@ -187,9 +187,11 @@ async function writeAlerts(request: CollectRequest, endMs: number, patience: Pat
   // The file exists from here on: what follows adds to it, and an empty one means "asked, and nothing was there".
   writeFileSync(file, '');
   const endWallMs = clock.originWallMs + endMs;
-  const series = await patience.ask(() => prometheus.raw('ALERTS', endWallMs, endMs + 2 * plan.evaluationMs));
+  const raw = (selector: string) =>
+    patience.ask(() => prometheus.raw(selector, endWallMs, endMs + 2 * plan.evaluationMs));
+  const [series, heartbeat] = [await raw('ALERTS'), await raw(HEARTBEAT)];
   const changes: AlertChange[] = [
-    ...prometheusChanges(series, plan.evaluationMs, endWallMs, clock),
+    ...prometheusChanges(series, heartbeat, { evaluationMs: plan.evaluationMs, endWallMs }, clock),
     ...receiverChanges(receiver.deliveries, clock),
   ];
   changes.sort((a, b) => a.t - b.t);

@@ -59,6 +59,17 @@ describe('when a process was started', () => {
   });
 });
 
+it('reads what is infinite, by its own name for it, and what is no number', async () => {
+  const values = ['+Inf', '-Inf', 'NaN', '1.5e3'].map((value, i) => [i, value]);
+  const url = await answering(() => ({
+    ...{ status: 'success', data: { resultType: 'matrix', result: [{ metric: {}, values }] } },
+  }));
+  const [series] = await new PrometheusClient(url).raw('up', 0, 1000);
+  expect(series?.samples.map(({ value }) => value)).toEqual([
+    ...[Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 1500],
+  ]);
+});
+
 it('names the metrics that there were', async () => {
   const url = await answering((path) =>
     path.startsWith('/api/v1/label/__name__/values') ? { status: 'success', data: ['ALERTS', 'up'] } : {},

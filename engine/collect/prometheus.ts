@@ -157,7 +157,7 @@ export class PrometheusClient {
       labels: r.metric,
       samples: (r.values ?? (r.value ? [r.value] : [])).map(([at, value]) => ({
         wallMs: at * 1000,
-        value: Number(value),
+        value: numberOf(value),
       })),
     }));
   }
@@ -185,4 +185,11 @@ export class PrometheusClient {
     const mayHelp = response.status >= 500 || response.status === 429;
     throw mayHelp ? new NoAnswerError(said) : new EvidenceError(said);
   }
+}
+
+/** Of a sample, which is a text since it may be infinite, or no number. Source: Prometheus's HTTP API, "Expression query result formats". */
+function numberOf(text: string): number {
+  const infinite = /^([+-]?)Inf$/.exec(text);
+  if (infinite === null) return Number(text);
+  return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }

@@ -40,6 +40,24 @@ it('measures a phase up to its end: what the next one begins with, a fault, is n
   expect(asked).toEqual([20_000, 30_000, 40_000, 50_000, 60_500]);
 });
 
+it('keeps an infinite value, which is the worst there can be, and leaves out what is no number', async () => {
+  const { plan } = passingRun();
+  const client = {
+    instant: async () => [
+      {
+        labels: {},
+        samples: [Number.POSITIVE_INFINITY, Number.NaN, 2].map((value) => ({ wallMs: 1, value })),
+      },
+    ],
+  } as unknown as PrometheusClient;
+  const clock = new RunClock();
+  clock.setOrigin(0);
+  const queries = { counters: {}, series: {}, perPhase: { errors: 'errors[$window]' } };
+  const phases = plan.phases.slice(0, 1);
+  const { rows } = await collectSeries(client, { ...plan, phases, core: {} }, queries, 70_000, clock);
+  expect(rows.map(({ value }) => value)).toEqual([Number.POSITIVE_INFINITY, 2]);
+});
+
 it('keeps when a process that watches was started, in seconds from the origin', () => {
   const clock = new RunClock();
   clock.setOrigin(1_790_000_000_000);

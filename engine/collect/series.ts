@@ -39,7 +39,8 @@ export async function collectSeries(
         Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))),
       );
       for (const { wallMs, value } of samples) {
-        if (Number.isFinite(value))
+        // What is infinite is a value, and the worst there can be: it must not vanish.
+        if (!Number.isNaN(value))
           rows.push({
             query,
             kind,

@@ -83,7 +83,6 @@ function invocation(c: SegmentConfig): Script {
 
 function event(c: SegmentConfig): Script {
   const names = functionNames(c);
-  const failShare = number(c, 'failShare', 0);
   const work = `,"workMs":${number(c, 'workMs', 0)}`;
   const request = { url: receiver, subject: '', body: '', expect: 202 };
   return {
@@ -91,7 +90,7 @@ function event(c: SegmentConfig): Script {
     request,
     turn: (k) => {
       request.subject = names[k % names.length] as string;
-      request.body = `{"k":${k}${work}${failShare > 0 && asksToFail(failShare, k) ? ',"fail":true}' : '}'}`;
+      request.body = `{"k":${k}${work}}`;
     },
   };
 }
@@ -121,7 +120,7 @@ export function invocations(): void {
   send(invocation);
 }
 
-/** Invocations as events. Params: prefix, functions, failShare, workMs. Ok: 202. */
+/** Invocations as events. Params: prefix, functions, workMs. Ok: 202. */
 export function events(): void {
   send(event);
 }

@@ -16,6 +16,8 @@ export interface Setting {
   unscraped: string[];
   faults: FaultFacts[];
   endMs: number;
+  /** The instants at which rules were evaluated, in their order. */
+  beatsMs: number[];
 }
 
 export interface Timings {
@@ -152,8 +154,7 @@ function judgeLasting({ history, plan }: Setting, fault: FaultFacts, f: Findings
   const ends = firingOf(history)
     .filter((i) => i.fromMs >= injectingMs && i.fromMs < revertingMs)
     .map((i) => i.toMs);
-  // As late as what it is computed from may be.
-  const early = revertingMs - (plan.scrapeMs + plan.evaluationMs + plan.slackMs);
+  const early = revertingMs - marginMs(plan);
   const last = ends.at(-1);
   if (last !== undefined && last !== null && last < early)
     f.absent.push(`it stopped firing ${seconds(revertingMs - last)} before the fault was reverted`);
@@ -163,25 +164,28 @@ function judgeLasting({ history, plan }: Setting, fault: FaultFacts, f: Findings
  * An alert that may fire because of a fault must not stay on when all is over: then the platform did not come back, or the alert does not.
  * Over is when the effect is gone, and the longest recovery that the plan allows and what the rule looks back on have passed.
  */
-function judgeLeftOn({ contract, history, plan, endMs }: Setting, faults: FaultFacts[], f: Findings): void {
+function judgeLeftOn({ contract, history, plan, beatsMs }: Setting, faults: FaultFacts[], f: Findings): void {
   const left = firingOf(history).find((i) => i.toMs === null);
   const gone = faults.map((x) => x.effectGoneMs);
   if (!left || gone.length === 0 || gone.some((t) => t === null)) return;
   const rules = plan.rules.filter((r) => r.alert === contract.alert);
-  const memory = Math.max(0, ...rules.map((r) => r.rangeMs + r.forMs));
+  const memory = Math.max(0, ...rules.map((r) => r.rangeMs + r.forMs + (r.keepFiringForMs ?? 0)));
   const recovery = Math.max(0, ...plan.recovery.map((r) => r.rtoMs));
-  const margin = plan.slackMs + plan.scrapeMs + plan.evaluationMs;
   const over =
-    Math.max(...gone.map((t) => t ?? 0)) + Math.max(memory, recovery, contract.clearsWithinMs ?? 0) + margin;
-  if (endMs > over)
+    Math.max(...gone.map((t) => t ?? 0)) +
+    Math.max(memory, recovery, contract.clearsWithinMs ?? 0) +
+    marginMs(plan);
+  // An alert ends where it was seen to be off: of one that nobody looked at any more nobody knows.
+  const watchedMs = beatsMs.at(-1) ?? 0;
+  if (watchedMs > over)
     f.seen.push(
-      `it fired at ${seconds(left.fromMs)} and still did at the end, ${seconds(endMs - over)} after all should have been over`,
+      `it fired at ${seconds(left.fromMs)} and still did at the end, ${seconds(watchedMs - over)} after all should have been over`,
     );
 }
 
 /** Inactive, and every instance's last notification `resolved`, by the deadline. Returns effect gone -> inactive, ms. */
 function judgeClearing(
-  { contract, history, plan, endMs }: Setting,
+  { contract, history, plan, beatsMs, endMs }: Setting,
   fault: FaultFacts,
   f: Findings,
 ): number | null {
@@ -192,15 +196,15 @@ function judgeClearing(
   }
   const limit = (contract.clearsWithinMs ?? 0) + plan.slackMs;
   const deadline = fault.effectGoneMs + limit;
-  const late = endMs < deadline ? f.open : f.absent;
   const firing = firingOf(history).filter((i) => (i.toMs === null || i.toMs > from) && i.fromMs <= deadline);
   const end = firing.reduce<number | null>(
     (latest, i) => (latest === null || i.toMs === null ? null : Math.max(latest, i.toMs)),
     firing.length > 0 ? 0 : null,
   );
+  const late = endMs < deadline || unlooked(beatsMs, deadline, end, plan) ? f.open : f.absent;
   if (end === null) late.push(`it did not clear within ${seconds(limit)} of the effect's end`);
   else if (end > deadline)
-    f.absent.push(
+    late.push(
       `it cleared ${seconds(end - fault.effectGoneMs)} after the effect's end: later than ${seconds(limit)}`,
     );
   const unresolved = lastStates(history.delivered.filter((d) => d.t <= deadline)).filter(
@@ -211,13 +215,31 @@ function judgeClearing(
   return end === null ? null : end - fault.effectGoneMs;
 }
 
+/**
+ * Whether nobody evaluated rules from before the deadline until the alert was seen to be off: it may have been off in time, and nobody could
+ * have said so. `offMs` null: it never was.
+ */
+function unlooked(
+  beatsMs: readonly number[],
+  deadline: number,
+  offMs: number | null,
+  { evaluationMs }: Plan,
+): boolean {
+  if (offMs !== null && offMs <= deadline) return false;
+  const before = beatsMs.findLast((t) => t <= deadline) ?? 0;
+  const after = beatsMs.find((t) => t > deadline) ?? Number.POSITIVE_INFINITY;
+  // One that is late is no gap; and the alert's rule has its own instants, up to an evaluation later.
+  return after - before > 2.5 * evaluationMs && (offMs ?? Number.POSITIVE_INFINITY) <= after + evaluationMs;
+}
+
 function lastStates(delivered: Delivered[]): Delivered[] {
   return [...new Map(delivered.map((d) => [instanceKey('', d.labels), d])).values()];
 }
 
 /**
  * A fault excuses what began in its span: from its injection until its effect was gone, plus the rule's range and `for` (or the
- * time that a contract grants for clearing), plus slack. In a plan without faults, may-fire means at any time.
+ * time that a contract grants for clearing), plus slack, a scrape and an evaluation. What is delivered began when it says so: Alertmanager
+ * may keep it for as long as it groups (`group_wait`, `group_interval`), or deliver it again. In a plan without faults, may-fire means at any time.
  */
 function excuse({ contract, contracts, faults, history, plan, endMs }: Setting, f: Findings): void {
   const own = contracts.filter((x) => x.alert === contract.alert && x.expect !== 'must-not-fire');
@@ -233,7 +255,7 @@ function excuse({ contract, contracts, faults, history, plan, endMs }: Setting, 
         x.expect === 'must-fire' && x.clearsWithinMs !== undefined
           ? x.clearsWithinMs
           : Math.max(memory, x.clearsWithinMs ?? 0);
-      return [{ from: fault.injectingMs, to: over + after + plan.slackMs }];
+      return [{ from: fault.injectingMs, to: over + after + marginMs(plan) }];
     }),
   );
   const inSpan = (t: number) => spans.some((span) => t >= span.from && t <= span.to);
@@ -245,9 +267,18 @@ function excuse({ contract, contracts, faults, history, plan, endMs }: Setting, 
         `it fired at ${seconds(e.firingFrom)}, but was pending since ${seconds(e.activeFrom)}, before the fault: the fault may not be why`,
       );
   }
-  const stray = history.delivered.find((d) => d.state === 'firing' && d.t >= 0 && !inSpan(d.t));
-  if (stray) f.seen.push(`it was delivered at ${seconds(stray.t)}, where no fault excuses it`);
+  const stray = history.delivered.find((d) => d.state === 'firing' && d.t >= 0 && !inSpan(beganMs(d)));
+  if (stray)
+    f.seen.push(
+      `it was delivered at ${seconds(stray.t)}${beganMs(stray) < stray.t ? `, on since ${seconds(beganMs(stray))}` : ''}, where no fault excuses it`,
+    );
 }
+
+/** By the clock of Prometheus, as all that is read from it. A later one than its arrival is absurd. */
+const beganMs = ({ t, startsAt }: Delivered): number => Math.min(t, startsAt);
+
+/** An alert may be as late as what it is computed from. */
+const marginMs = ({ slackMs, scrapeMs, evaluationMs }: Plan): number => slackMs + scrapeMs + evaluationMs;
 
 function names(faults: FaultFacts[]): string {
   return faults.map((x) => x.planned.name).join(', ');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AlertChange } from '../../evidence/alerts.ts';
 import { RULE_METRIC } from '../../evidence/detectable.ts';
-import { MONITORING_STARTED } from '../../evidence/tables.ts';
+import { HEARTBEAT, MONITORING_STARTED } from '../../evidence/tables.ts';
 import type { SyntheticRun } from '../../evidence/testing.ts';
 import { historiesOf, merged } from './alert-history.ts';
 import { check, judged, keep } from './testing.ts';
@@ -22,7 +22,8 @@ const receiver = (
   alert: string,
   state: 'firing' | 'resolved',
   l: Record<string, string> = labels,
-): AlertChange => ({ source: 'receiver', t, alert, labels: l, state, startsAt: t });
+  startsAt = t,
+): AlertChange => ({ source: 'receiver', t, alert, labels: l, state, startsAt });
 
 const fired = (alert: string, from: number, to: number | null): AlertChange[] => [
   prometheus(from, alert, 'firing'),
@@ -231,6 +232,28 @@ describe('must-fire', () => {
   }
 });
 
+it('an alert that cleared while nobody looked may have done so in time', async () => {
+  // Its deadline is at 49.9 s.
+  const cleared = (at: number | null, unlooked: [fromMs: number, toMs: number]) =>
+    judged((r) => {
+      if (at === null) keep(r.alerts, (a) => a.state !== 'inactive');
+      else {
+        shift(r, (a) => a.state === 'inactive', at);
+        shift(r, (a) => a.state === 'resolved', at + 300);
+      }
+      const [from, to] = unlooked;
+      keep(r.series, (s) => s.query !== HEARTBEAT || s.t_us <= from * 1000 || s.t_us >= to * 1000);
+    }).then((verdict) => check(verdict, MUST));
+  expect(await cleared(52_500, [48_000, 52_000])).toMatchObject({
+    verdict: 'unknown',
+    message: expect.stringContaining('cleared 11.6 s after'),
+  });
+  expect((await cleared(54_000, [48_000, 52_000])).verdict).toBe('fail');
+  expect((await cleared(53_000, [48_000, 52_000])).verdict).toBe('fail');
+  expect((await cleared(52_500, [44_000, 48_000])).verdict).toBe('fail');
+  expect((await cleared(null, [48_000, 52_000])).verdict).toBe('fail');
+});
+
 it('a known false alarm may fire at any time, also where no fault excuses it', async () => {
   const early = (anytime?: true) => (r: SyntheticRun) => {
     r.alerts.push(...fired('RabbitMQQueueBacklog', 5000, 5500));
@@ -247,15 +270,15 @@ it('a known false alarm may fire at any time, also where no fault excuses it', a
 });
 
 describe('may-fire', () => {
-  it('is excused in the span of the fault, its range, for and slack', async () => {
-    for (const from of [20_100, 39_000, 45_800])
+  it('is excused in the span of the fault, its range, for, slack, a scrape and an evaluation', async () => {
+    for (const from of [20_100, 39_000, 45_800, 46_800])
       expect(
         check(await judged((r) => r.alerts.push(...fired('RabbitMQQueueBacklog', from, from + 500))), MAY)
           .verdict,
       ).toBe('pass');
   });
   it('is not excused before the fault, nor long after', async () => {
-    for (const from of [5000, 46_000, 55_000])
+    for (const from of [5000, 47_000, 55_000])
       expect(
         check(await judged((r) => r.alerts.push(...fired('RabbitMQQueueBacklog', from, from + 500))), MAY)
           .verdict,
@@ -274,6 +297,43 @@ describe('may-fire', () => {
       r.alerts.push(...fired('RabbitMQQueueBacklog', 25_000, null));
     });
     expect(check(early, MAY).verdict).toBe('pass');
+  });
+  it('must not be said to stay on until the end when nobody looked then, nor to be off', async () => {
+    const unseen = (alert: string, change: (r: SyntheticRun) => void = () => {}) =>
+      judged((r) => {
+        r.alerts.push(...fired(alert, 25_000, null));
+        // Rules were evaluated until 62 s.
+        for (const e of r.journal) if (e.type === 'drain.ended') e.t = 69_000;
+        change(r);
+      });
+    // All should be over at 49.9 s, and 12 s later it was seen.
+    expect(check(await unseen('RabbitMQQueueBacklog'), MAY).verdict).toBe('fail');
+    const long = await unseen('RabbitMQQueueBacklog', (r) => {
+      for (const rule of r.plan.rules) if (rule.alert === 'RabbitMQQueueBacklog') rule.rangeMs = 20_000;
+    });
+    expect(check(long, MAY)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('Prometheus evaluated no rule for 7 s, from 62 s on'),
+    });
+    expect(check(await unseen('BuilderServiceDown'), MUST_NOT).verdict).toBe('unknown');
+  });
+  it('is excused when it began in the span, however late it is delivered; and by nothing but that', async () => {
+    const delivered = (t: number, startsAt: number) =>
+      judged((r) =>
+        r.alerts.push(
+          ...fired('RabbitMQQueueBacklog', Math.min(startsAt, t), Math.min(startsAt, t) + 500),
+          receiver(t, 'RabbitMQQueueBacklog', 'firing', labels, startsAt),
+        ),
+      ).then((verdict) => check(verdict, MAY));
+    expect((await delivered(48_000, 46_800)).verdict).toBe('pass');
+    expect(await delivered(48_000, 47_000)).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('it was delivered at 48 s, on since 47 s, where no fault excuses it'),
+    });
+    expect((await delivered(21_000, 19_000)).verdict).toBe('fail');
+    // Nothing begins after it is delivered.
+    expect((await delivered(46_000, 1e9)).verdict).toBe('pass');
+    expect((await delivered(55_000, 1e9)).verdict).toBe('fail');
   });
   it('delivered outside of the span is not excused', async () => {
     expect(

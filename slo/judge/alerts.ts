@@ -21,7 +21,7 @@ import {
 } from './alert-contracts.ts';
 import { type AlertHistory, firingOf, historiesOf, pendingOf } from './alert-history.ts';
 import type { Context, Finding } from './context.ts';
-import { gapProblems } from './heartbeat.ts';
+import { beatsMs, gapProblems } from './heartbeat.ts';
 import { loadProblems } from './load.ts';
 import { rounded, seconds } from './numbers.ts';
 
@@ -60,6 +60,7 @@ export async function checkAlerts(c: Context): Promise<Finding> {
     const check = await c.check({ id, group: 'alert', title: titleOf(contract) }, async () => {
       const changes = await c.alerts();
       history = historiesOf(changes).get(contract.alert) ?? NOTHING;
+      const endMs = await c.endMs();
       const setting: Setting = {
         plan,
         contract,
@@ -67,7 +68,9 @@ export async function checkAlerts(c: Context): Promise<Finding> {
         history,
         unscraped: await unscraped(c, contract.alert),
         faults: plan.faults.length > 0 ? await c.faults() : [],
-        endMs: await c.endMs(),
+        endMs,
+        // Of what must not fire nobody asks when it was seen to be off.
+        beatsMs: contract.expect === 'must-not-fire' ? [] : await beatsMs(c, endMs),
       };
       const findings = newFindings();
       if (!strangers.includes(contract.alert))
@@ -139,7 +142,7 @@ async function evaluationProblems(c: Context, { alert, expect }: AlertContract):
     return [
       `${failed} evaluations failed in the group of its rule, which may have been blind then (Prometheus's log says why)`,
     ];
-  return [...(await newPrometheus(c)), ...(await gapProblems(c, 'run'))];
+  return [...(await newPrometheus(c)), ...(await gapProblems(c, 'run', await c.endMs()))];
 }
 
 /** Whether the platform did not count, or the harness did not ask for it, can not be told from here. */

@@ -253,6 +253,63 @@ describe('ledger', () => {
   });
 });
 
+describe('commands that were refused', () => {
+  /** Of the events that were sent between these instants, ms, every third. */
+  const refuse = (r: SyntheticRun, fromMs: number, toMs: number) => {
+    r.plan.honesty = [];
+    const sent = r.ledger.filter(
+      (x) => x.sent_us !== null && x.sent_us >= fromMs * 1000 && x.sent_us < toMs * 1000,
+    );
+    for (const one of sent.filter((_, i) => i % 3 === 0)) {
+      const request = r.requests.find((x) => x.event_id === one.event_id) as Request;
+      Object.assign(request, { status: 429, outcome: 'failed' });
+      const nothing = { processed: 0, first_processed_us: null, result: null };
+      Object.assign(one, { status: 429, accepted: false, ...nothing, artifact: null, artifact_found: null });
+    }
+  };
+
+  it('fail a run, though all that was accepted was built', async () => {
+    const verdict = await judged((r) => refuse(r, 0, 40_000));
+    expect(check(verdict, 'ledger/accepted')).toMatchObject({
+      verdict: 'fail',
+      message: '54 of 240 events that were sent were not accepted, at most 2 may be',
+    });
+    expect(check(verdict, 'ledger/lost').verdict).toBe('pass');
+    expect(verdict.verdict).toBe('fail');
+  });
+
+  it('may be few', async () => {
+    expect(check(await judged((r) => refuse(r, 0, 1500)), 'ledger/accepted').verdict).toBe('pass');
+    expect(check(await judged((r) => refuse(r, 0, 2500)), 'ledger/accepted').verdict).toBe('fail');
+  });
+
+  it('do not count while a fault cuts the way in, and until the platform must be back', async () => {
+    const within = (fromMs: number, toMs: number) =>
+      judged((r) => {
+        r.plan.ledger.refusedWhile = ['kill-builder'];
+        refuse(r, fromMs, toMs);
+      }).then((verdict) => check(verdict, 'ledger/accepted'));
+    const fault = (await judged(() => {})).faults[0];
+    const [injected = 0, gone = 0] = [fault?.injectedMs ?? 0, fault?.effectGoneMs ?? 0];
+    expect(await within(injected + 100, gone)).toMatchObject({
+      verdict: 'pass',
+      message: expect.stringMatching(/^0 of \d+ .*, beside those while kill-builder lasted/),
+    });
+    // Its recovery may take 5 s.
+    expect((await within(gone, gone + 5000)).verdict).toBe('pass');
+    expect((await within(injected - 5000, injected - 100)).verdict).toBe('fail');
+    expect((await within(gone + 9000, gone + 20_000)).verdict).toBe('fail');
+  });
+
+  it('are not judged in a bundle that was written before they were', async () => {
+    const verdict = await judged((r) => {
+      delete r.plan.ledger.maxRefusedShare;
+      refuse(r, 0, 40_000);
+    });
+    expect(verdict.checks.some(({ id }) => id === 'ledger/accepted')).toBe(false);
+  });
+});
+
 it('the ledger says nothing where every event was refused', async () => {
   const verdict = await judged((r) => {
     for (const x of r.requests.filter(({ event_id }) => event_id !== null))

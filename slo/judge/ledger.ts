@@ -71,6 +71,11 @@ export async function checkLedger(c: Context): Promise<Finding> {
       evidence: source,
     };
   });
+  const { maxRefusedShare } = plan.ledger;
+  if (maxRefusedShare !== undefined)
+    await add(checkId.ledger('accepted'), 'What was sent was accepted', () =>
+      accepted(c, maxRefusedShare, rows),
+    );
   await add(checkId.ledger('lost'), 'No accepted event was lost', async () => {
     const { lost, accepted } = await run();
     const drain = (await c.entries('drain.ended')).at(-1);
@@ -190,6 +195,37 @@ FROM ledger WHERE accepted AND sent_us >= ${from} AND first_processed_us <= ${to
     message: `all ${failed} events that were processed in that time failed`,
     evidence,
   };
+}
+
+/** All other checks are over what was accepted: a platform that takes little, and does that well, must not pass by them. */
+async function accepted(c: Context, mostShare: number, rows: Promise<CountRow[]>): Promise<Judgement> {
+  await rows;
+  const excused = (await refusalSpans(c)).map(
+    ([from, to]) => `(sent_us <= ${micro(to)} AND coalesce(answered_us, sent_us) >= ${micro(from)})`,
+  );
+  const sql = `SELECT count(*) AS sent, count(*) FILTER (NOT accepted) AS refused FROM ledger
+WHERE stream IS NOT NULL${excused.length > 0 ? ` AND (accepted OR NOT (${excused.join(' OR ')}))` : ''}`;
+  const { sent, refused } = await c.db.row<{ sent: number; refused: number }>(sql);
+  return limited(
+    refused,
+    Math.floor(mostShare * sent),
+    `of ${sent} events that were sent were not accepted${excused.length > 0 ? `, beside those while ${c.plan.ledger.refusedWhile?.join(' and ')} lasted` : ''}`,
+    [{ file: FILES.ledger, query: standalone(sql, 'ledger'), samples: sent }],
+  );
+}
+
+/** From the injection of a fault that cuts the way in until the platform must have recovered from it, ms. */
+async function refusalSpans(c: Context): Promise<[from: number, to: number][]> {
+  const { ledger, recovery, slackMs } = c.plan;
+  if (ledger.refusedWhile === undefined) return [];
+  const [facts, endMs] = await Promise.all([c.faults(), c.endMs()]);
+  return ledger.refusedWhile.flatMap((name) => {
+    const fault = facts.find((f) => f.planned.name === name);
+    if (fault?.injectingMs == null) return [];
+    const rtoMs = recovery.filter((r) => r.fault === name && r.from === 'revert').map((r) => r.rtoMs);
+    const over = fault.effectGoneMs ?? fault.revertedMs;
+    return [[fault.injectingMs, over === null ? endMs : over + Math.max(0, ...rtoMs) + slackMs]];
+  });
 }
 
 const micro = (ms: number) => Math.round(ms * 1000);

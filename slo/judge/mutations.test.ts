@@ -811,7 +811,10 @@ function ended(
 /** The fault bit, and its alert fired, but later than planned. */
 function late(run: SyntheticRun, ms: number): void {
   for (const e of run.journal) if ('fault' in e && e.t < TIMES.revert) e.t += ms;
-  for (const a of run.alerts) if (a.t < TIMES.revert) a.t += ms;
+  for (const a of run.alerts.filter(({ t }) => t < TIMES.revert)) {
+    a.t += ms;
+    if (a.source === 'receiver') a.startsAt += ms;
+  }
 }
 
 function swap(run: SyntheticRun, type: string, change: object): void {

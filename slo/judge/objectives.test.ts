@@ -289,6 +289,50 @@ describe('quantiles', () => {
       for (const id of [p95('baseline'), errors('baseline')]) expect(check(verdict, id).verdict).toBe('fail');
   });
 
+  it('are unknown when they depend on how late the generator was in that phase alone', async () => {
+    const stalled = (maxMs: number, change: (r: SyntheticRun) => void = () => {}) =>
+      judged((r) => {
+        Object.assign(objective(r, 'function-p95'), { target: 0.3, phases: ['steady-fault', 'baseline'] });
+        Object.assign(objective(r, 'function-p95').indicator, { statistic: 'p99' });
+        r.plan.load.maxLatenessMs = maxMs;
+        // The host stood still for 0.6 s: 12 calls of 1200 are late, which the p99 of the stream does not show.
+        for (const [i, x] of invocations(r, 'steady-fault').slice(0, 12).entries()) {
+          x.sent_us = x.intended_us + 600_000 - i * 50_000;
+          x.done_us = x.sent_us + 10_000;
+        }
+        change(r);
+      });
+    const open = await stalled(50);
+    expect(check(open, 'load/invocations').verdict).toBe('pass');
+    expect(check(open, p95('steady-fault'))).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining(
+        'the generator was late (invocations in steady-fault: p99 500 ms, 50 ms may be)',
+      ),
+    });
+    // In another phase it was not.
+    const elsewhere = await stalled(50, (r) => {
+      for (const x of invocations(r, 'baseline').slice(0, 12)) x.done_us = x.intended_us + 700_000;
+    });
+    expect(check(elsewhere, p95('baseline')).verdict).toBe('fail');
+    expect(check(await stalled(600), p95('steady-fault')).verdict).toBe('fail');
+  });
+
+  it('of the run are unknown when they depend on how late the generator was in one phase', async () => {
+    const verdict = await judged((r) => {
+      Object.assign(objective(r, 'function-p95'), { target: 0.3, phases: ['run'] });
+      Object.assign(objective(r, 'function-p95').indicator, { statistic: 'max' });
+      for (const x of invocations(r, 'steady-fault').slice(0, 12)) {
+        x.sent_us = x.intended_us + 600_000;
+        x.done_us = x.sent_us + 10_000;
+      }
+    });
+    expect(check(verdict, p95('run'))).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringContaining('invocations in steady-fault: p99 600 ms'),
+    });
+  });
+
   it('count an accepted event that was never processed as worse than any', async () => {
     const verdict = await judged((r) => {
       Object.assign(objective(r, 'function-p95'), {
@@ -385,6 +429,60 @@ describe('series', () => {
         'objective/queue-depth/run',
       ).verdict,
     ).toBe('unknown');
+  });
+});
+
+describe('series of one value a phase, over the run', () => {
+  const RUN = 'objective/queue-depth/run';
+  /** The platform's own share of successes: one value for each of these phases. */
+  const shares = (values: Record<string, number>, change: (r: SyntheticRun) => void = () => {}) =>
+    judged((r) => {
+      Object.assign(objective(r, 'queue-depth'), {
+        ...{ op: 'gte', target: 0.9, minSamples: 1 },
+        indicator: { type: 'series', statistic: 'min', query: 'shares', kind: 'phase', unit: 'ratio' },
+      });
+      for (const { name, endMs } of r.plan.phases)
+        if (values[name] !== undefined)
+          r.series.push({
+            ...{ query: 'shares', kind: 'phase', phase: name, labels: '{}' },
+            ...{ t_us: endMs * 1000, value: values[name] },
+          });
+      change(r);
+    }).then((verdict) => check(verdict, RUN));
+  const all = { baseline: 1, inject: 0.95, 'steady-fault': 1, recover: 1, recovered: 1 };
+
+  it('are its worst phase', async () => {
+    expect(await shares(all)).toMatchObject({
+      verdict: 'pass',
+      message: '0.95 ratio from 5 samples of shares, expected >= 0.9 ratio',
+    });
+    expect((await shares({ ...all, recover: 0.8 })).verdict).toBe('fail');
+  });
+
+  it('prove nothing where a phase has none: its worst may be there', async () => {
+    const { inject: _, 'steady-fault': __, ...seen } = all;
+    expect(await shares(seen)).toMatchObject({
+      verdict: 'unknown',
+      message: expect.stringMatching(/; shares has no value in inject, steady-fault: /),
+    });
+    expect((await shares({ ...all, inject: Number.NaN })).verdict).toBe('unknown');
+    // What was seen is bad enough.
+    expect((await shares({ ...seen, recover: 0.8 })).verdict).toBe('fail');
+  });
+
+  it('need none of a phase in which nobody asked for anything', async () => {
+    const { inject: _, ...seen } = all;
+    const idle = (r: SyntheticRun) => {
+      for (const s of r.plan.streams) keep(s.segments, ({ phase }) => phase !== 'inject');
+    };
+    expect((await shares(seen, idle)).verdict).toBe('pass');
+  });
+
+  it('are as bad as can be with an infinite one', async () => {
+    expect(await shares({ ...all, inject: Number.NEGATIVE_INFINITY })).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringContaining('-infinite'),
+    });
   });
 });
 

@@ -7,7 +7,7 @@ import { checkId } from '../../evidence/check-ids.ts';
 import type { Indicator, Objective } from '../../evidence/plan.ts';
 import type { Check, Evidence, ObjectiveResult, Verdict } from '../../evidence/verdict.ts';
 import type { Context, Finding } from './context.ts';
-import { gapProblems, gaugeGapProblems } from './heartbeat.ts';
+import { gapProblems, gaugeGapProblems, phaseGapProblems } from './heartbeat.ts';
 import { measure, type Reading } from './indicators.ts';
 import { lateStreams } from './load.ts';
 import { compare, OP_SIGN, rounded, text } from './numbers.ts';
@@ -76,8 +76,14 @@ export async function checkObjectives(c: Context): Promise<Finding> {
 
 async function gapsOf(c: Context, { indicator }: Objective, phase: string): Promise<string[]> {
   if (indicator.type !== 'series') return [];
-  const gauge = indicator.kind === 'range' ? await gaugeGapProblems(c, phase, indicator.query) : [];
-  return [...(await gapProblems(c, phase)), ...gauge];
+  const { kind, query } = indicator;
+  const own =
+    kind === 'range'
+      ? await gaugeGapProblems(c, phase, query)
+      : kind === 'phase' && phase === 'run'
+        ? await phaseGapProblems(c, query)
+        : [];
+  return [...(await gapProblems(c, phase)), ...own];
 }
 
 /**
@@ -94,7 +100,7 @@ async function withoutLateness(
   if (indicator.type === 'series') return null;
   const { table, where } = indicator.type === 'ratio' ? indicator.total : indicator.rows;
   if (table !== 'requests') return null;
-  const late = await lateStreams(c, where);
+  const late = await lateStreams(c, where, phase);
   if (late.length === 0) return null;
   const served = JSON.parse(JSON.stringify(indicator).replaceAll(/\blatency_s\b/g, 'service_s')) as Indicator;
   const reading = (await measure(c, { ...o, indicator: served, phases: [phase] })).get(phase);
