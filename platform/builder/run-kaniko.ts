@@ -17,6 +17,11 @@ import { endOf, storeSource } from './source.ts';
 const TTL_S = 120;
 /** A registry that throttles is asked again by Kaniko itself, 1, 2 and 4 s later: a new Job would begin with all that was fetched. */
 const KANIKO_RETRIES = 3;
+/**
+ * Kaniko takes all that it gets while it unpacks its base. Source: SRE guide, "Kaniko pod resource limits", and "set aggressive resource
+ * limits to prevent noisy neighbors". So a build takes some seconds on a fast machine, too.
+ */
+const KANIKO_CPU = '300m';
 
 export interface KanikoConfig {
   namespace: string;
@@ -226,7 +231,10 @@ function jobOf(spec: JobSpec, name: string, deadlineMs: number, config: KanikoCo
               ],
               terminationMessagePolicy: 'FallbackToLogsOnError',
               volumeMounts: context,
-              resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '1Gi' } },
+              resources: {
+                requests: { cpu: '100m', memory: '128Mi' },
+                limits: { cpu: KANIKO_CPU, memory: '1Gi' },
+              },
               securityContext: security,
             },
           ],
