@@ -7,7 +7,7 @@ export interface KnownOptions {
 }
 
 /**
- * Of an option that takes one value yargs makes a list when it is given twice, of two numbers their sum plus one, and of switches it takes
+ * Of an option that takes one value yargs makes a list when it is given twice, or of numbers their sum, and of switches it takes
  * the last: what the user meant, nobody knows.
  *
  * @throws RefusedError naming each option that stands twice among the arguments and is no list

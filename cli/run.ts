@@ -21,6 +21,10 @@ interface RunOptions extends PlanOptions, SourceOptions {
   debug: boolean;
 }
 
+/** What asks a run to end. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const ECHO_MS = 1000;
+
 /** The worst verdict of several runs decides the exit code: a harness error hides more than a failed run says. */
 const WORST_FIRST = ['error', 'fail', 'unknown', 'pass'] as const;
 
@@ -72,7 +76,12 @@ async function run(options: RunOptions): Promise<void> {
         onEntry: (entry) => view.entry(entry),
         onLive: (live, alerts) => view.load(live, alerts),
       });
-      const onSignal = () => {
+      let heardMs = 0;
+      const onSignal = (signal: NodeJS.Signals) => {
+        // Who ends a whole group, and what hands signals on in it, say the same twice; a person presses Ctrl-C again.
+        const echo = signal !== 'SIGINT' && performance.now() - heardMs < ECHO_MS;
+        heardMs = performance.now();
+        if (interrupted && echo) return;
         if (interrupted) {
           say('\nUndoing everything at once.');
           void current
@@ -91,11 +100,11 @@ async function run(options: RunOptions): Promise<void> {
         );
         current.interrupt();
       };
-      process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+      for (const signal of SIGNALS) process.on(signal, onSignal);
       try {
         await current.execute();
       } finally {
-        process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+        for (const signal of SIGNALS) process.off(signal, onSignal);
         view.end();
       }
       const verdict = await judge(directories.bundle);

@@ -73,7 +73,7 @@ function offWithin(
 ): number | undefined {
   if (next - last <= 2.5 * evaluationMs) return undefined;
   const within = beats.filter((t) => t > last && t < next);
-  const first = within.find((t, i) => (within[i + 1] ?? Number.POSITIVE_INFINITY) - t <= 1.5 * evaluationMs);
+  const first = within.find((t, i) => (within[i + 1] ?? Number.POSITIVE_INFINITY) - t <= 2.5 * evaluationMs);
   // A part of a millionth: instants since the epoch are not exact in a double.
   return first === undefined
     ? undefined

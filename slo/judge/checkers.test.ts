@@ -272,10 +272,22 @@ describe('commands that were refused', () => {
     const verdict = await judged((r) => refuse(r, 0, 40_000));
     expect(check(verdict, 'ledger/accepted')).toMatchObject({
       verdict: 'fail',
-      message: '54 of 240 events that were sent were not accepted, at most 2 may be',
+      message: '54 of 240 events of builds were not accepted, at most 2 may be',
     });
     expect(check(verdict, 'ledger/lost').verdict).toBe('pass');
     expect(verdict.verdict).toBe('fail');
+  });
+
+  it('are judged stream by stream: few of one kind are not lost among many of another', async () => {
+    const verdict = await judged((r) => {
+      r.plan.ledger.maxRefusedShare = 0.1;
+      for (const [i, one] of r.ledger.entries()) if (i < 40) one.stream = 'seldom';
+      refuse(r, 0, 4000);
+    });
+    expect(check(verdict, 'ledger/accepted')).toMatchObject({
+      verdict: 'fail',
+      message: expect.stringMatching(/^\d+ of 40 events of seldom were not accepted, at most 4 may be/),
+    });
   });
 
   it('may be few', async () => {

@@ -203,14 +203,20 @@ async function accepted(c: Context, mostShare: number, rows: Promise<CountRow[]>
   const excused = (await refusalSpans(c)).map(
     ([from, to]) => `(sent_us <= ${micro(to)} AND coalesce(answered_us, sent_us) >= ${micro(from)})`,
   );
-  const sql = `SELECT count(*) AS sent, count(*) FILTER (NOT accepted) AS refused FROM ledger
-WHERE stream IS NOT NULL${excused.length > 0 ? ` AND (accepted OR NOT (${excused.join(' OR ')}))` : ''}`;
-  const { sent, refused } = await c.db.row<{ sent: number; refused: number }>(sql);
+  // Stream by stream: few of one kind must not be lost among many of another.
+  const sql = `SELECT stream, count(*) AS sent, count(*) FILTER (NOT accepted) AS refused FROM ledger
+WHERE stream IS NOT NULL${excused.length > 0 ? ` AND (accepted OR NOT (${excused.join(' OR ')}))` : ''} GROUP BY stream ORDER BY refused / sent DESC, stream`;
+  const counted = await c.db.rows<{ stream: string; sent: number; refused: number }>(sql);
+  const most = (sent: number) => Math.floor(mostShare * sent);
+  const [worst] = [...counted.filter(({ sent, refused }) => refused > most(sent)), ...counted];
+  const evidence = [{ file: FILES.ledger, query: standalone(sql, 'ledger') }];
+  if (!worst) return { verdict: 'unknown', message: 'nothing was sent outside of the faults', evidence };
+  const { stream, sent, refused } = worst;
   return limited(
     refused,
-    Math.floor(mostShare * sent),
-    `of ${sent} events that were sent were not accepted${excused.length > 0 ? `, beside those while ${c.plan.ledger.refusedWhile?.join(' and ')} lasted` : ''}`,
-    [{ file: FILES.ledger, query: standalone(sql, 'ledger'), samples: sent }],
+    most(sent),
+    `of ${sent} events of ${stream} were not accepted${excused.length > 0 ? `, beside those while ${c.plan.ledger.refusedWhile?.join(' and ')} lasted` : ''}`,
+    evidence,
   );
 }
 
