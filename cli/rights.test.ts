@@ -6,8 +6,10 @@ import { type FakeKubectl, fakeKubectl } from '../targets/kind/fake-kubectl.ts';
 import { answer, type RightsOptions, subjectOf } from './rights.ts';
 import { type Planned, refuseMissingRights } from './user-rights.ts';
 
-let kubectl: FakeKubectl | undefined;
-afterEach(() => kubectl?.remove());
+const made: FakeKubectl[] = [];
+afterEach(() => {
+  for (const kubectl of made.splice(0)) kubectl.remove();
+});
 
 const options = {
   ...{ scenarios: ['dr-node-lost', 'my scenario.yaml'], target: 'cluster', cluster: 'staging.yaml' },
@@ -20,7 +22,8 @@ const making: Right = { group: '', resources: ['namespaces'], verbs: ['create'] 
 
 /** One scenario, with one fault, on a cluster where a run needs to make a namespace besides. */
 function planned(may: string, ends?: string): Planned & { kubectl: FakeKubectl } {
-  kubectl = fakeKubectl(may, ends);
+  const kubectl = fakeKubectl(may, ends);
+  made.push(kubectl);
   const { way } = kubectl;
   const owners = { activator: { namespace: 'serving', resource: 'deployments', name: 'activator' } };
   return {
