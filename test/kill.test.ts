@@ -41,6 +41,21 @@ describe('Ctrl-C', () => {
     expect(remains()).toEqual([]);
   });
 
+  it('told to a whole group, and handed on in it: is one, stops in order', async () => {
+    const out = bundles();
+    const run = faultline(['run', SHORT, '--out', out]);
+    await run.says(/effect seen/);
+    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGTERM'] as const) {
+      run.process.kill(signal);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const { code, stdout } = await run.ended;
+    expect(code).toBe(130);
+    expect(stdout).toContain('UNKNOWN');
+    expect(stdout).not.toContain('Undoing everything at once');
+    expect(remains()).toEqual([]);
+  });
+
   it('twice: undoes at once, exit 130', async () => {
     const run = faultline(['run', SHORT, '--out', bundles()]);
     await run.says(/effect seen/);
